@@ -1,0 +1,19 @@
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+/* Any thread. Wall time is for what is written down, monotonic for waiting. */
+int64_t clock_wall_ms(void);      /* since 1970, UTC */
+int64_t clock_monotonic_ms(void); /* CLOCK_MONOTONIC */
+/* The absolute CLOCK_MONOTONIC time `ms` from now, for condition variables
+ * made with clock_cond_init(). */
+struct timespec clock_deadline(int64_t ms);
+
+/* RFC 3339 in UTC with milliseconds: 2026-11-23T06:37:54.123Z */
+#define CLOCK_TEXT 25
+void clock_rfc3339(int64_t wall_ms, char out[CLOCK_TEXT]);
+
+#endif

@@ -1,0 +1,37 @@
+#ifndef BASE_DIGEST_H
+#define BASE_DIGEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+
+/* Hashes, randomness and base64url, by OpenSSL. Any thread. */
+#define DIGEST_SIZE     32
+#define DIGEST_HEX_SIZE 65
+
+void digest_sha256(const void *bytes, size_t n, unsigned char out[DIGEST_SIZE]);
+void digest_hmac_sha256(const void *key, size_t key_len, const void *bytes,
+			size_t n, unsigned char out[DIGEST_SIZE]);
+void digest_hex(const unsigned char digest[DIGEST_SIZE],
+		char out[DIGEST_HEX_SIZE]);
+/* Takes as long wherever the difference is. */
+MUST_USE bool digest_same(const void *a, const void *b, size_t n);
+void digest_random(void *out, size_t n);
+
+/* Bytes that come in pieces. */
+struct digest;
+struct digest *digest_create(void);
+void digest_add(struct digest *d, const void *bytes, size_t n);
+void digest_end(struct digest *d, unsigned char out[DIGEST_SIZE]); /* frees */
+
+/* RFC 4648, 5, without padding. Decoding is strict: no other characters, no
+ * padding, no spare bits. NULL where the text is not of that form. */
+char *digest_base64url(struct arena *a, const void *bytes, size_t n);
+MUST_USE unsigned char *digest_base64url_decode(struct arena *a,
+						const char *text, size_t n,
+						size_t *len);
+
+#endif

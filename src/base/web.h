@@ -1,0 +1,72 @@
+#ifndef BASE_WEB_H
+#define BASE_WEB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/problem.h"
+
+/*
+ * The only user of libcurl: blocking HTTP requests with a deadline, for the
+ * threads that may block (slots, health, keys). One struct web per thread; it
+ * keeps connections to its servers open between calls.
+ *
+ * No proxy from the environment, no redirects, http and https only, no
+ * `Expect`, no signals.
+ */
+struct web;
+
+struct web *web_create(void);
+void web_destroy(struct web *w);
+
+struct web_call {
+	const char *method; /* "GET", "POST", "PUT", "DELETE" */
+	const char *url;
+	const char *content_type;   /* of the body; NULL when there is none */
+	const void *body;           /* borrowed until the call returns */
+	size_t body_len;
+	const char *const *headers; /* "Name: value", ended by NULL; or NULL */
+	int64_t timeout_ms;         /* of the whole call; required */
+	size_t max_bytes;           /* ceiling of the answer's body; required */
+	/*
+	 * A connection that died while reused makes curl send a POST again
+	 * without a word: true takes a fresh one, for calls that must not
+	 * happen twice.
+	 */
+	bool fresh;
+	/* Where the body of a 2xx answer goes in pieces; false ends the call.
+	 * NULL: it is kept in the answer. */
+	bool (*sink)(void *ctx, const void *bytes, size_t n);
+	void *sink_ctx;
+	/* Looked at while waiting, about every 200 ms and at each piece of
+	 * data; true abandons the call. NULL: never. */
+	bool (*stop)(void *ctx);
+	void *stop_ctx;
+};
+
+enum web_outcome {
+	WEB_ANSWERED,    /* status and body are there, whatever they say */
+	WEB_REFUSED,     /* no connection was made: nothing has been sent */
+	WEB_BROKEN,      /* it may have arrived all the same */
+	WEB_TIMED_OUT,   /* likewise */
+	WEB_TOO_LARGE,   /* the body went past max_bytes */
+	WEB_STOPPED,     /* by stop() or the sink */
+};
+
+struct web_answer {
+	int status;             /* 0 when none came */
+	struct buf body;        /* buf_finish() it */
+	char content_type[128]; /* lower case, without parameters; "" none */
+	char detail[256];       /* what failed, for the log */
+	int64_t max_age_s;      /* of Cache-Control; -1 none */
+};
+
+/* Fills *answer whatever happens; the caller calls web_answer_finish(). */
+enum web_outcome web_do(struct web *w, const struct web_call *call,
+			struct web_answer *answer);
+void web_answer_finish(struct web_answer *a);
+
+#endif

@@ -1,0 +1,63 @@
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/problem.h"
+#include "http/exchange.h"
+
+/*
+ * The FastCGI server: one thread, one epoll over the listening socket, all
+ * connections from nginx, an eventfd and the timers. libfcgi parses what is
+ * readable (http/fastcgi.c); the sockets are ours. It calls the one handler
+ * for each complete request, on the loop thread.
+ */
+struct server;
+
+struct server_options {
+	const char *socket_path; /* made by us, mode 0660, private folder */
+	int inherited_fd;        /* a listening socket from outside, or -1 */
+	size_t max_body_bytes;   /* larger ones are flagged, not kept */
+	size_t max_waiting;      /* exchanges kept at once */
+	size_t max_connections;
+	int64_t read_timeout_ms; /* for the rest of a request begun */
+};
+
+typedef void server_handler(void *ctx, struct exchange *x);
+
+/* Binds and listens (backlog 4096), raises RLIMIT_NOFILE; no thread yet. */
+MUST_USE struct server *server_create(const struct server_options *o,
+				      server_handler *handle, void *ctx,
+				      struct problem *why);
+void server_start(struct server *s); /* starts the loop thread */
+
+/*
+ * From any thread: run fn(arg) on the loop thread, soon and in order. The
+ * only way in for the other half of the house (ends of jobs, progress).
+ * Never blocks. After server_finish began, fn may not be called any more.
+ */
+void server_post(struct server *s, void (*fn)(void *arg), void *arg);
+
+/* Loop thread only: the kept exchange with that ticket, or NULL. */
+struct exchange *server_exchange(struct server *s, uint64_t ticket);
+/* Loop thread only: calls fn(arg) every interval_ms. At most 8 of them. */
+void server_every(struct server *s, int64_t interval_ms, void (*fn)(void *),
+		  void *arg);
+size_t server_waiting(const struct server *s); /* loop thread */
+
+/*
+ * Stop in two steps, from the main thread. server_drain(): accept no new
+ * connection, take no further request from kept ones (each is closed when its
+ * exchange ends); an inherited socket is left alone, never shut down. Then
+ * the caller lets parked exchanges be answered (server_post), and
+ * server_finish() writes what is still buffered for at most `ms`, joins the
+ * thread and frees all. server_idle(): no exchange open any more; any thread.
+ */
+void server_drain(struct server *s);
+bool server_idle(struct server *s);
+void server_finish(struct server *s, int64_t ms);
+
+#endif

@@ -1,0 +1,48 @@
+#ifndef MANIFEST_GRAPH_H
+#define MANIFEST_GRAPH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/buf.h"
+
+/*
+ * The author's workflow as text with holes. At load the text is kept to the
+ * last byte (only the fixed values of `set` are put in), and each place that
+ * an input may write becomes a hole: a range of the text. A request copies the
+ * text and puts its values into some holes; the others keep the author's own
+ * characters. So no number is ever printed again and key order stays.
+ *
+ *	{"3":{"inputs":{"seed":5,"steps":20, … "6":{"inputs":{"text":"a cat" …
+ *	                       ^ hole 0     ^ hole 1              ^^^^^^^ hole 2
+ *
+ * Immutable after load; any thread.
+ */
+struct hole {
+	size_t at;  /* in graph.text, ascending, never overlapping */
+	size_t len; /* of the author's own value */
+	const char *node;  /* its id, "57:8" */
+	const char *input; /* "seed" */
+};
+
+struct graph {
+	const char *text;
+	size_t len;
+	const struct hole *holes;
+	size_t hole_count;
+};
+
+/* What one request puts into a hole: JSON text. at == NULL keeps the author's
+ * own value. */
+struct filling {
+	const char *at;
+	size_t len;
+};
+
+/* Appends the prompt to `to`; fillings has graph->hole_count entries. */
+void graph_render(const struct graph *g, const struct filling *fillings,
+		  struct buf *to);
+
+#endif
