@@ -1,0 +1,61 @@
+#ifndef JOBS_FILES_H
+#define JOBS_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/digest.h"
+#include "base/problem.h"
+
+/*
+ * Output files on disk: ROOT/<last two of id>/<job id>/<name>. Names are ours.
+ * A file is written under a temporary name, synced, renamed, and its folder
+ * synced before the job's end is stored, so it is there whole or not at all.
+ * Any thread; each file has one writer.
+ */
+struct files;
+
+MUST_USE struct files *files_open(const char *root, int64_t min_free_bytes,
+				  struct problem *why);
+void files_close(struct files *f);
+
+#define FILES_NAME_MAX 96
+#define FILES_HEAD     64 /* first bytes kept, to tell what the file is */
+
+struct file_sink;
+
+/* PROBLEM_INTERNAL and a detail when the disk is full or below min_free. */
+MUST_USE struct file_sink *files_begin(struct files *f, const char *job,
+				       int64_t max_bytes, struct problem *why);
+/* A web_call sink: bool (*)(void *, const void *, size_t). False past the
+ * ceiling or on a write error. */
+bool file_sink_write(void *sink, const void *bytes, size_t n);
+/* The first bytes so far, at most FILES_HEAD. */
+const unsigned char *file_sink_head(const struct file_sink *s, size_t *n);
+/* Frees the sink in both cases. The name is checked: ^[a-z0-9_-]+\.[a-z0-9]+$ */
+MUST_USE bool file_sink_commit(struct file_sink *s, const char *name,
+			       int64_t *size, char sha256[DIGEST_HEX_SIZE],
+			       struct problem *why);
+void file_sink_abort(struct file_sink *s);
+
+/* "ab/0193…/image.png" for X-Accel-Redirect; false for a name or id that is
+ * not of our making. */
+#define FILES_PATH_MAX 160
+MUST_USE bool files_path(const char *job, const char *name,
+			 char out[FILES_PATH_MAX]);
+bool files_exists(struct files *f, const char *job, const char *name);
+MUST_USE bool files_remove_job(struct files *f, const char *job,
+			       struct problem *why);
+/* Hard links every file of one job into another's folder (run.reuse). */
+MUST_USE bool files_share_job(struct files *f, const char *from, const char *to,
+			      struct problem *why);
+/* True while the disk has min_free left; looked at often, so it is cheap (one
+ * statvfs a second). */
+bool files_have_room(struct files *f);
+/* Calls fn for each job folder on disk (the janitor looks for strays). */
+void files_each_job(struct files *f, void (*fn)(void *ctx, const char *job),
+		    void *ctx);
+
+#endif

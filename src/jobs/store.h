@@ -1,0 +1,152 @@
+#ifndef JOBS_STORE_H
+#define JOBS_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/problem.h"
+#include "jobs/files.h"
+#include "jobs/job.h"
+
+/*
+ * The jobs on disk. One thread writes: it takes whatever has queued up, makes
+ * one transaction of it, syncs once, and tells everybody after COMMIT (group
+ * commit). A job that waits for a backend and a slot that waits for a job are
+ * matched in that same transaction, so an idle gateway stores and claims a job
+ * with one sync. Readers have connections of their own.
+ */
+struct store;
+
+/*
+ * Called by the store thread after each commit, once for every job whose phase
+ * changed or whose cancellation was asked for. Must not block: it hands the
+ * news on (server_post, a wake-up).
+ */
+typedef void store_listener(void *ctx, const char *id, enum phase phase,
+			    bool cancel_asked);
+
+struct store_options {
+	const char *path;
+	struct files *files;
+	store_listener *listen; /* NULL: nobody */
+	void *listen_ctx;
+};
+
+/* Opens or creates the database (mode 0600, WAL, synchronous=FULL), brings an
+ * older schema up, refuses a newer one; takes a lock so that a second daemon
+ * on the same file is refused. Starts the store thread. */
+MUST_USE struct store *store_open(const struct store_options *o,
+				  struct problem *why);
+/* Lets what is queued be written; wakes blocked claims empty-handed. */
+void store_close(struct store *s);
+
+/* ---- the answering half: asynchronous, called back on the store thread ---- */
+
+enum store_outcome {
+	STORE_DONE,
+	STORE_REPLAYED,   /* insert: the key is known; id is the first job's */
+	STORE_MISMATCH,   /* insert: same key, another body */
+	STORE_QUEUE_FULL, /* insert */
+	STORE_TOO_MANY,   /* insert: own_limit */
+	STORE_CANCELING,  /* cancel: it runs; the end will come */
+	STORE_ENDED,      /* cancel: it had ended; delete: done */
+	STORE_RUNNING,    /* delete: it has not ended */
+	STORE_UNKNOWN,    /* no such job of that owner */
+	STORE_FAILED,     /* the database said no (disk full, …): logged */
+};
+
+typedef void store_done(void *ctx, enum store_outcome outcome, const char *id);
+
+/* Copies *job. Durable when `done` says STORE_DONE; the listener hears of it
+ * after done. Where a finished job with the same reuse_key exists, the new one
+ * is stored as succeeded with its outputs (reused = true). */
+void store_insert(struct store *s, const struct job *job, store_done *done,
+		  void *ctx);
+/* Queued: ended at once (STORE_DONE). Running: flagged (STORE_CANCELING). */
+void store_cancel(struct store *s, const char *id, const char *owner,
+		  store_done *done, void *ctx);
+/* Forgets an ended job; its files are removed after the commit. */
+void store_delete(struct store *s, const char *id, const char *owner,
+		  store_done *done, void *ctx);
+
+/* ---- the running half: blocking until committed ---- */
+
+struct store_claim {
+	const char *backend; /* its name */
+	const char *pool;
+	/* The attempt's id, chosen by the slot, stored before it is posted. */
+	char prompt_id[ID_SIZE];
+	/* Take jobs that this backend has failed, too: nobody else is there. */
+	bool alone;
+};
+
+/*
+ * Waits at most until `until_ms` (monotonic) for a job of the pool: highest
+ * priority first, oldest first. After a restart, jobs that this backend had in
+ * work come first, in their stored phase and with their own prompt_id (they
+ * are not counted as another attempt). True: *out is filled from the arena
+ * (prompt included), its phase CLAIMED or later. False: time over or closing.
+ */
+MUST_USE bool store_wait_claim(struct store *s, const struct store_claim *c,
+			       int64_t until_ms, struct arena *a,
+			       struct job *out);
+/* The claim above returns false soon (a backend was throttled, a stop). */
+void store_wake_claims(struct store *s);
+
+/* The attempt (job id and prompt_id) goes on; not waited for. Ignored when it
+ * is no longer the job's attempt. */
+void store_note(struct store *s, const char *id, const char *prompt_id,
+		enum phase phase);
+/* Back to the queue: for another attempt, not before `not_before` (wall ms),
+ * elsewhere where there is an elsewhere. `counted` false gives the attempt
+ * back (nothing was run: no connection). False: it was not this attempt's any
+ * more, or the store is closing. */
+MUST_USE bool store_release(struct store *s, const char *id,
+			    const char *prompt_id, int64_t not_before,
+			    bool counted);
+/* The end: phase SUCCEEDED with outputs, FAILED with problem, or CANCELED.
+ * Exactly one caller ever gets true for a job. */
+MUST_USE bool store_end(struct store *s, const char *id, const char *prompt_id,
+			enum phase phase, const char *outputs,
+			const char *problem);
+/* A job in work whose backend is not in the list goes back to the queue. For
+ * the start, before any claim. */
+void store_adopt(struct store *s, const char *const *backends, size_t count);
+
+/* ---- the janitor ---- */
+
+/* Ends jobs that still wait at their deadline (problem `timeout`), marks files
+ * of ended jobs as gone when their time is over and removes them, forgets
+ * rows ended before `forget_before`. Blocking; now is wall ms. Returns the
+ * wall ms of the next thing due, at most one minute ahead. */
+int64_t store_tidy(struct store *s, int64_t now, int64_t forget_before);
+
+/* ---- readers: one per thread, never blocked by the writer ---- */
+
+struct store_reader;
+MUST_USE struct store_reader *store_reader_open(struct store *s,
+						struct problem *why);
+void store_reader_close(struct store_reader *r);
+
+/* Everything but the prompt and the recipe. owner NULL: whosever. */
+MUST_USE bool store_read(struct store_reader *r, const char *id,
+			 const char *owner, struct arena *a, struct job *out);
+/* 1 for the next to run; 0 when it does not wait; at most 10,000 is counted. */
+unsigned store_position(struct store_reader *r, const struct job *job);
+
+struct store_query {
+	const char *owner;
+	unsigned phases;      /* bits; 0: all */
+	const char *endpoint; /* or NULL */
+	const char *before;   /* job id: only older ones; or NULL */
+	size_t limit;         /* 1 to 100 */
+};
+
+/* Newest first. Returns the number filled; jobs has room for limit. */
+size_t store_list(struct store_reader *r, const struct store_query *q,
+		  struct arena *a, struct job *jobs);
+
+#endif
