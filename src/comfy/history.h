@@ -1,0 +1,54 @@
+#ifndef COMFY_HISTORY_H
+#define COMFY_HISTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/json.h"
+#include "base/problem.h"
+
+/*
+ * One entry of /history: the truth about a run that ended. Pure reading of
+ * hostile JSON: names in it are data and never paths.
+ */
+enum history_ending {
+	HISTORY_SUCCESS,
+	HISTORY_ERROR,       /* a node raised */
+	HISTORY_OUT_OF_MEMORY, /* … for lack of GPU memory (s13) */
+	HISTORY_INTERRUPTED, /* told apart by its messages only (s14) */
+};
+
+struct history_file {
+	const char *filename;
+	const char *subfolder;
+	const char *type; /* "output", "temp", "input" */
+};
+
+/* One list of one node: files (images, gifs, audio, …), or values (text). */
+struct history_list {
+	const char *node;
+	const char *key; /* "images" */
+	struct history_file *files;
+	size_t file_count;
+	const char *value; /* the list as JSON text, for text and json outputs */
+};
+
+struct history {
+	enum history_ending ending;
+	struct history_list *lists; /* in the order of the entry */
+	size_t list_count;
+	/* Of an error; NULL otherwise. For the log. */
+	const char *error_node;
+	const char *error_class;
+	const char *error_type;    /* "torch.OutOfMemoryError" */
+	const char *error_message; /* without the newline it ends in */
+	const char *error_traceback;
+};
+
+/* entry: the object under the prompt id. Everything is copied to the arena. */
+MUST_USE bool history_read(const struct json *entry, struct arena *a,
+			   struct history *out, struct problem *why);
+
+#endif
