@@ -1,0 +1,109 @@
+#include <assert.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#define FIRST_CAP 64
+
+void buf_init(struct buf *b, size_t max)
+{
+	assert(max > 0 && max < SIZE_MAX / 4);
+	*b = (struct buf){.max = max};
+}
+
+void buf_finish(struct buf *b)
+{
+	free(b->at);
+	*b = (struct buf){.max = b->max};
+}
+
+void buf_clear(struct buf *b)
+{
+	b->len = 0;
+	b->over = false;
+	if (b->at)
+		b->at[0] = '\0';
+}
+
+/* Makes room for n more bytes and the NUL, or marks the buffer over. */
+static bool reserve(struct buf *b, size_t n)
+{
+	size_t cap = b->cap ? b->cap : FIRST_CAP;
+
+	if (b->over || n > b->max - b->len) {
+		b->over = true;
+		return false;
+	}
+	while (cap < b->len + n + 1)
+		cap *= 2; /* cannot wrap: max is below SIZE_MAX / 4 */
+	if (cap == b->cap)
+		return true;
+
+	b->at = mem_resize(b->at, cap);
+	b->cap = cap;
+	return true;
+}
+
+void buf_add(struct buf *b, const void *bytes, size_t n)
+{
+	if (n == 0 || !reserve(b, n))
+		return;
+	memcpy(b->at + b->len, bytes, n);
+	b->len += n;
+	b->at[b->len] = '\0';
+}
+
+void buf_adds(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
+void buf_addc(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
+void buf_addf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	assert(n >= 0);
+	if (n == 0 || !reserve(b, (size_t)n))
+		return;
+
+	va_start(ap, fmt);
+	vsnprintf(b->at + b->len, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	b->len += (size_t)n;
+}
+
+bool buf_over(const struct buf *b)
+{
+	return b->over;
+}
+
+const char *buf_str(const struct buf *b)
+{
+	return b->at ? b->at : "";
+}
+
+char *buf_take(struct buf *b)
+{
+	char *s = NULL;
+
+	if (!b->over) {
+		s = b->at ? b->at : mem_alloc(1);
+		b->at = NULL;
+	}
+	buf_finish(b);
+	return s;
+}
