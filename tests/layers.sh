@@ -1,0 +1,39 @@
+#!/bin/sh
+# Checks that every folder of src/ includes only the folders it may, and that
+# each library is known to one file alone. Prints nothing and exits 0 when the
+# arrows all point one way.
+cd "${1:-src}" || exit 2
+{
+	grep -ns '^#[ 	]*include "' /dev/null */*.c */*.h | awk -F'[:/"]' '
+	BEGIN {
+		may["base"]     = " base "
+		may["manifest"] = " base manifest "
+		may["http"]     = " base http "
+		may["auth"]     = " base auth "
+		may["input"]    = " base manifest input "
+		may["jobs"]     = " base jobs "
+		may["comfy"]    = " base comfy "
+		may["run"]      = " base jobs comfy run "
+		may["api"]      = " base manifest http auth input jobs api "
+	}
+	$1 == "cli" { next }
+	{ from = $1; to = $5
+	  if (index(may[from], " " to " ") == 0)
+		printf "%s/%s:%s: %s may not include %s\n",
+		    $1, $2, $3, from, to }'
+
+	grep -ns '^#[ 	]*include [<"]' /dev/null *.c *.h */*.c */*.h |
+	awk -F'[:<>"]' '
+	BEGIN {
+		only["fcgiapp.h"]       = "^http/fastcgi\\.c$"
+		only["jwt.h"]           = "^auth/token\\.c$"
+		only["curl/curl.h"]     = "^base/web\\.c$"
+		only["libwebsockets.h"] = "^comfy/ws\\.c$"
+		only["sqlite3.h"]       = "^jobs/db_sqlite[a-z_]*\\.[ch]$"
+		only["cJSON.h"]         = "^base/json\\.c$"
+		only["cjson/cJSON.h"]   = "^base/json\\.c$"
+	}
+	$4 in only && $1 !~ only[$4] {
+		printf "%s:%s: %s belongs to %s alone\n",
+		    $1, $2, $4, only[$4] }'
+} | { ! grep .; }
