@@ -1,0 +1,329 @@
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/num.h"
+#include "base/text.h"
+#include "base/web.h"
+
+#define LOOK_MS	     200   /* how often stop() is asked while nothing comes */
+#define CONNECT_MS   10000 /* a server that does not even take the connection */
+#define HEADERS_MOST (256 * 1024)
+#define URL_MOST     65536
+#define CONNECTIONS  8L
+
+struct web {
+	CURLM *multi; /* holds the connections */
+	CURL *easy;
+};
+
+/* One call while it runs. */
+struct transfer {
+	const struct web_call *call;
+	struct web_answer *answer;
+	CURL *easy;
+	size_t header_bytes;
+	size_t body_bytes;
+	bool too_large;
+	bool stopped;
+};
+
+static void must(bool ok)
+{
+	if (!ok)
+		abort(); /* out of memory, or a libcurl unlike the one built */
+}
+
+static void global_init(void)
+{
+	must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+}
+
+struct web *web_create(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct web *w = mem_alloc(sizeof(*w));
+
+	pthread_once(&once, global_init);
+	w->multi = curl_multi_init();
+	w->easy = curl_easy_init();
+	must(w->multi != NULL && w->easy != NULL);
+	must(curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS) ==
+	     CURLM_OK);
+	return w;
+}
+
+void web_destroy(struct web *w)
+{
+	if (w == NULL)
+		return;
+	curl_easy_cleanup(w->easy);
+	curl_multi_cleanup(w->multi);
+	free(w);
+}
+
+static bool stop_now(struct transfer *t)
+{
+	if (!t->stopped && t->call->stop != NULL)
+		t->stopped = t->call->stop(t->call->stop_ctx);
+	return t->stopped;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
+{
+	struct transfer *t = ctx;
+	size_t n = size * count;
+	long status = 0;
+
+	if (stop_now(t))
+		return CURL_WRITEFUNC_ERROR;
+	if (n > t->call->max_bytes - t->body_bytes) {
+		t->too_large = true;
+		return CURL_WRITEFUNC_ERROR;
+	}
+	t->body_bytes += n;
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (t->call->sink == NULL || status < 200 || status > 299) {
+		buf_add(&t->answer->body, bytes, n);
+	} else if (!t->call->sink(t->call->sink_ctx, bytes, n)) {
+		t->stopped = true;
+		return CURL_WRITEFUNC_ERROR;
+	}
+	return n;
+}
+
+/* "image/PNG; x=y" -> "image/png" */
+static void take_content_type(struct web_answer *a, const char *s)
+{
+	size_t n = strcspn(s, "; \t\r\n");
+
+	if (n >= sizeof(a->content_type))
+		n = 0;
+	for (size_t i = 0; i < n; i++)
+		a->content_type[i] =
+			(char)(s[i] >= 'A' && s[i] <= 'Z' ? s[i] - 'A' + 'a'
+							  : s[i]);
+	a->content_type[n] = '\0';
+}
+
+/* "public, Max-Age=60" -> 60 */
+static void take_max_age(struct web_answer *a, const char *s)
+{
+	static const char name[] = "max-age";
+	const size_t equals = sizeof(name) - 1;
+	uint64_t seconds;
+	char word[64];
+	size_t n;
+
+	for (; *s != '\0'; s += n) {
+		s += strspn(s, " \t,\r\n");
+		n = strcspn(s, " \t,\r\n");
+		if (n <= equals || n >= sizeof(word) || s[equals] != '=')
+			continue;
+		memcpy(word, s, n);
+		word[n] = '\0';
+		word[equals] = '\0';
+		if (text_same_nocase(word, name) &&
+		    num_u64(word + equals + 1, UINT32_MAX, &seconds))
+			a->max_age_s = (int64_t)seconds;
+	}
+}
+
+static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
+{
+	struct transfer *t = ctx;
+	struct web_answer *a = t->answer;
+	size_t n = size * count, name_len;
+	char line[1024], *value;
+
+	t->header_bytes += n;
+	if (t->header_bytes > HEADERS_MOST || stop_now(t))
+		return 0;
+	if (n >= sizeof(line))
+		return n; /* none of those that we read is so long */
+	memcpy(line, bytes, n);
+	line[n] = '\0';
+	if (text_starts(line, "HTTP/")) {
+		/* A new head: what came before was a 1xx. */
+		a->content_type[0] = '\0';
+		a->max_age_s = -1;
+		return n;
+	}
+	name_len = strcspn(line, ":");
+	if (line[name_len] == '\0')
+		return n;
+	line[name_len] = '\0';
+	value = line + name_len + 1;
+	value += strspn(value, " \t");
+	if (text_same_nocase(line, "content-type"))
+		take_content_type(a, value);
+	else if (text_same_nocase(line, "cache-control"))
+		take_max_age(a, value);
+	return n;
+}
+
+static struct curl_slist *add_header(struct curl_slist *list, const char *line)
+{
+	list = curl_slist_append(list, line);
+	must(list != NULL);
+	return list;
+}
+
+static struct curl_slist *headers_of(const struct web_call *call)
+{
+	struct curl_slist *list = add_header(NULL, "Expect:");
+	char line[256];
+
+	if (call->content_type != NULL) {
+		snprintf(line, sizeof(line), "Content-Type: %s",
+			 call->content_type);
+		list = add_header(list, line);
+	} else {
+		list = add_header(list, "Content-Type:");
+	}
+	for (size_t i = 0; call->headers != NULL && call->headers[i]; i++)
+		list = add_header(list, call->headers[i]);
+	return list;
+}
+
+#define SET(easy, option, value)                                               \
+	must(curl_easy_setopt(easy, option, value) == CURLE_OK)
+
+/* What no call may change. */
+static void set_rules(CURL *easy)
+{
+	curl_easy_reset(easy);
+	SET(easy, CURLOPT_NOSIGNAL, 1L);
+	SET(easy, CURLOPT_PROXY, "");
+	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(easy, CURLOPT_USERAGENT, "comfygate");
+}
+
+static void set_call(struct transfer *t, char *error,
+		     const struct curl_slist *headers)
+{
+	const struct web_call *call = t->call;
+	int64_t connect =
+		call->timeout_ms < CONNECT_MS ? call->timeout_ms : CONNECT_MS;
+	CURL *easy = t->easy;
+
+	SET(easy, CURLOPT_URL, call->url);
+	SET(easy, CURLOPT_ERRORBUFFER, error);
+	SET(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
+	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect);
+	SET(easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L);
+	SET(easy, CURLOPT_HTTPHEADER, headers);
+	SET(easy, CURLOPT_WRITEFUNCTION, on_body);
+	SET(easy, CURLOPT_WRITEDATA, t);
+	SET(easy, CURLOPT_HEADERFUNCTION, on_header);
+	SET(easy, CURLOPT_HEADERDATA, t);
+	if (call->body != NULL || strcmp(call->method, "POST") == 0 ||
+	    strcmp(call->method, "PUT") == 0) {
+		SET(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+		    (curl_off_t)call->body_len);
+		SET(easy, CURLOPT_POSTFIELDS, call->body ? call->body : "");
+	} else if (strcmp(call->method, "HEAD") == 0) {
+		SET(easy, CURLOPT_NOBODY, 1L);
+	}
+	SET(easy, CURLOPT_CUSTOMREQUEST, call->method);
+}
+
+/* Runs the transfer to its end, or until it is abandoned. */
+static CURLcode run(struct web *w, struct transfer *t)
+{
+	CURLcode result = CURLE_ABORTED_BY_CALLBACK;
+	int running = 1, left;
+	CURLMsg *msg;
+
+	must(curl_multi_add_handle(w->multi, w->easy) == CURLM_OK);
+	while (!stop_now(t)) {
+		must(curl_multi_perform(w->multi, &running) == CURLM_OK);
+		if (running == 0)
+			break;
+		must(curl_multi_poll(w->multi, NULL, 0, LOOK_MS, NULL) ==
+		     CURLM_OK);
+	}
+	while ((msg = curl_multi_info_read(w->multi, &left)) != NULL)
+		if (msg->msg == CURLMSG_DONE)
+			result = msg->data.result;
+	curl_multi_remove_handle(w->multi, w->easy);
+	return result;
+}
+
+static enum web_outcome judge(const struct transfer *t, CURLcode result)
+{
+	long sent = 0;
+
+	if (t->stopped)
+		return WEB_STOPPED;
+	if (t->too_large)
+		return WEB_TOO_LARGE;
+	if (result == CURLE_OK)
+		return WEB_ANSWERED;
+	curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
+	if (sent == 0)
+		return WEB_REFUSED;
+	return result == CURLE_OPERATION_TIMEDOUT ? WEB_TIMED_OUT : WEB_BROKEN;
+}
+
+static void explain(struct web_answer *a, enum web_outcome outcome,
+		    CURLcode result, const char *error)
+{
+	static const char *const words[] = {
+		[WEB_ANSWERED] = "",
+		[WEB_REFUSED] = "no connection",
+		[WEB_BROKEN] = "the connection broke",
+		[WEB_TIMED_OUT] = "no answer in time",
+		[WEB_TOO_LARGE] = "the answer is too large",
+		[WEB_STOPPED] = "stopped by the caller",
+	};
+	const char *why = error[0] ? error : curl_easy_strerror(result);
+
+	if (outcome == WEB_ANSWERED || outcome == WEB_TOO_LARGE ||
+	    outcome == WEB_STOPPED)
+		why = "";
+	snprintf(a->detail, sizeof(a->detail), "%s%s%s", words[outcome],
+		 *why ? ": " : "", why);
+}
+
+enum web_outcome web_do(struct web *w, const struct web_call *call,
+			struct web_answer *answer)
+{
+	struct transfer t = {.call = call, .answer = answer, .easy = w->easy};
+	char error[CURL_ERROR_SIZE] = "";
+	struct curl_slist *headers;
+	enum web_outcome outcome;
+	CURLcode result;
+	long status = 0;
+
+	must(call->timeout_ms > 0 && call->max_bytes > 0);
+	*answer = (struct web_answer){.max_age_s = -1};
+	buf_init(&answer->body, call->max_bytes);
+	if (strlen(call->url) > URL_MOST) {
+		snprintf(answer->detail, sizeof(answer->detail),
+			 "the address is too long");
+		return WEB_REFUSED;
+	}
+	headers = headers_of(call);
+	set_rules(w->easy);
+	set_call(&t, error, headers);
+	result = run(w, &t);
+	outcome = judge(&t, result);
+	curl_easy_getinfo(w->easy, CURLINFO_RESPONSE_CODE, &status);
+	answer->status = (int)status;
+	explain(answer, outcome, result, error);
+	/* Nothing of the call may be looked at after it. */
+	curl_easy_reset(w->easy);
+	curl_slist_free_all(headers);
+	return outcome;
+}
+
+void web_answer_finish(struct web_answer *a)
+{
+	buf_finish(&a->body);
+}
