@@ -13,6 +13,8 @@ cli_command cli_check;
 cli_command cli_lock;
 cli_command cli_token;
 
+#define COMFYGATE_VERSION "0.1.0"
+
 /* "usage: …" on stderr; returns 2. */
 int cli_usage(const char *text);
 

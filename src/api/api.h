@@ -1,0 +1,75 @@
+#ifndef API_API_H
+#define API_API_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "auth/access.h"
+#include "base/attr.h"
+#include "http/server.h"
+#include "jobs/board.h"
+#include "jobs/files.h"
+#include "jobs/store.h"
+#include "manifest/catalogue.h"
+
+/*
+ * The HTTP API: from a request to an answer. One route table (routes.c), one
+ * file per resource. All of it runs on the loop thread; the few functions
+ * that other threads call say so, and only hand a message to the loop.
+ */
+struct api;
+
+/* What the answering half may know of the running half. Any thread, cheap,
+ * never blocking; given by whoever wires the house. */
+struct api_fleet {
+	size_t (*total)(void *ctx);
+	size_t (*up)(void *ctx);
+	bool (*serves)(void *ctx, const char *pool); /* has a backend at all */
+	void *ctx;
+};
+
+struct api_options {
+	struct store *store;
+	struct files *files;
+	struct board *board;
+	struct access *access;
+	/* Unknown kid: true when keys are being fetched (auth/keys.h). */
+	bool (*ask_keys)(void *ctx);
+	void *ask_keys_ctx;
+	struct api_fleet fleet;
+	const char *public_url; /* "" : from the request's scheme and Host */
+	const unsigned char *sign_key; /* for URLs; borrowed for good */
+	size_t sign_key_len;
+	int64_t url_lifetime_ms;
+	int64_t max_wait_ms;
+	size_t max_prompt_bytes;
+};
+
+/* Takes over the catalogue. The server is given later, as it needs api_handle
+ * first; both before server_start(). */
+MUST_USE struct api *api_create(const struct api_options *o,
+				struct catalogue *catalogue,
+				struct problem *why);
+void api_attach(struct api *a, struct server *server);
+void api_destroy(struct api *a); /* after server_finish() */
+
+/* The server's handler. */
+void api_handle(void *api, struct exchange *x);
+
+/* Any thread. */
+void api_job_changed(struct api *a, const char *id, enum phase phase,
+		     bool cancel_asked);
+void api_progress_changed(struct api *a, const char *id);
+void api_keys_renewed(struct api *a);
+/* Takes over the catalogue; requests in work keep their endpoint. */
+void api_publish(struct api *a, struct catalogue *catalogue);
+/* The catalogue in use, for the next catalogue_load(); the main thread alone
+ * calls this and api_publish(), so it stays until the next publish. */
+const struct catalogue *api_catalogue(struct api *a);
+/* No new jobs from now on: 503 shutting-down. */
+void api_drain(struct api *a);
+/* Parked callers get what there is: 202 and the job as it stands. */
+void api_release(struct api *a);
+
+#endif

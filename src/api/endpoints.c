@@ -1,0 +1,88 @@
+#include <string.h>
+
+#include "api/answer.h"
+#include "api/link.h"
+#include "api/private.h"
+#include "base/json.h"
+#include "base/num.h"
+
+#define LIST_MAX (4 * 1024 * 1024)
+
+struct endpoint *endpoint_of_call(const struct call *c)
+{
+	const char *version = c->match.captures[0];
+	uint64_t n;
+
+	/* "v1", never "v01": one resource has one URL. */
+	if (version[0] != 'v' || version[1] == '0' ||
+	    !num_u64(version + 1, 1000000, &n))
+		return NULL;
+	return catalogue_find(c->api->catalogue, c->match.captures[1],
+			      (unsigned)n);
+}
+
+void endpoint_get(struct call *c)
+{
+	struct endpoint *e = endpoint_of_call(c);
+	const char *match = exchange_header(c->x, "If-None-Match");
+	struct reply r = {.status = 200, .content_type = "application/json"};
+
+	if (e == NULL) {
+		answer_problem(c->x, NULL, PROBLEM_NOT_FOUND,
+			       "there is no such endpoint");
+		return;
+	}
+	if (!access_scope(c, e))
+		return;
+	reply_header(&r, "ETag", e->contract_etag);
+	reply_header(&r, "Cache-Control", "private, no-cache");
+	if (match != NULL && strstr(match, e->contract_etag) != NULL) {
+		r.status = 304;
+		r.content_type = NULL;
+	} else {
+		r.body = e->contract;
+		r.body_len = strlen(e->contract);
+	}
+	exchange_reply(c->x, &r);
+}
+
+static void put_endpoint(struct json_writer *w, const struct call *c,
+			 struct link_base base, const struct endpoint *e)
+{
+	struct buf url;
+
+	json_open(w, '{');
+	json_member_string(w, "name", e->name);
+	json_member_int(w, "version", e->version);
+	json_member_string(w, "title", e->title);
+	json_member_string(w, "description", e->description);
+	if (e->deprecated != NULL)
+		json_member_string(w, "deprecated", e->deprecated);
+	buf_init(&url, 4096);
+	link_plain(&url, base,
+		   arena_printf(c->arena, "/v%u/%s", e->version, e->name));
+	json_member_string(w, "url", buf_str(&url));
+	buf_finish(&url);
+	json_close(w, '}');
+}
+
+void endpoints_list(struct call *c)
+{
+	struct link_base base = link_base(c->api, c->x, c->arena);
+	const struct catalogue *all = c->api->catalogue;
+	struct json_writer w;
+	struct buf b;
+
+	buf_init(&b, LIST_MAX);
+	json_writer_init(&w, &b);
+	json_open(&w, '{');
+	json_put_key(&w, "endpoints");
+	json_open(&w, '[');
+	for (size_t i = 0; i < all->count; i++)
+		if (principal_has_scope(c->who, all->endpoints[i]->scope))
+			put_endpoint(&w, c, base, all->endpoints[i]);
+	json_close(&w, ']');
+	json_close(&w, '}');
+	answer_json(c->x, NULL, 200, &b);
+	buf_finish(&b);
+}

@@ -1,0 +1,94 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/answer.h"
+#include "api/private.h"
+#include "base/clock.h"
+#include "base/text.h"
+
+/* nginx serves what is below this internal location (nginx/). */
+#define INTERNAL "/_comfygate/files/"
+
+/*
+ * What our own file names mean. Only kinds that cannot run as a page of our
+ * origin are shown inline; everything else is a download.
+ */
+static const struct {
+	const char *extension;
+	const char *content_type;
+	bool shown;
+} kinds[] = {
+	{".png", "image/png", true},	      {".jpg", "image/jpeg", true},
+	{".webp", "image/webp", true},	      {".gif", "image/gif", true},
+	{".avif", "image/avif", true},	      {".mp4", "video/mp4", true},
+	{".webm", "video/webm", true},	      {".mov", "video/quicktime", true},
+	{".wav", "audio/wav", true},	      {".flac", "audio/flac", true},
+	{".mp3", "audio/mpeg", true},	      {".ogg", "audio/ogg", true},
+	{".glb", "model/gltf-binary", false},
+};
+
+static void kind_of(const char *name, const char **type, bool *shown)
+{
+	*type = "application/octet-stream";
+	*shown = false;
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		if (text_ends(name, kinds[i].extension)) {
+			*type = kinds[i].content_type;
+			*shown = kinds[i].shown;
+			return;
+		}
+	}
+}
+
+static void send_file(struct call *c, const char *name, const char *path)
+{
+	const char *download =
+		text_query(c->arena, c->request->query, "download");
+	struct reply r = {.status = 200};
+	bool shown;
+
+	kind_of(name, &r.content_type, &shown);
+	r.body = "";
+	if (download != NULL && strcmp(download, "1") == 0)
+		shown = false;
+	reply_header(&r, "X-Accel-Redirect",
+		     arena_printf(c->arena, INTERNAL "%s", path));
+	reply_header(&r, "Content-Disposition",
+		     arena_printf(c->arena, "%s; filename=\"%s\"",
+				  shown ? "inline" : "attachment", name));
+	reply_header(&r, "X-Content-Type-Options", "nosniff");
+	reply_header(&r, "Cache-Control", "private, max-age=3600, immutable");
+	exchange_reply(c->x, &r);
+}
+
+void file_get(struct call *c)
+{
+	const char *job = c->match.captures[0];
+	const char *name = c->match.captures[1];
+	char path[FILES_PATH_MAX];
+
+	switch (link_verify(c->api, c->request->path, c->request->query,
+			    clock_wall_ms(), c->arena)) {
+	case LINK_BAD:
+		answer_problem(c->x, NULL, PROBLEM_FORBIDDEN,
+			       "the signature of this URL is not right");
+		return;
+	case LINK_EXPIRED:
+		answer_problem(c->x, NULL, PROBLEM_GONE,
+			       "this URL is over; read the job for a new one");
+		return;
+	case LINK_GOOD:
+		break;
+	}
+	if (!files_path(job, name, path)) {
+		answer_problem(c->x, NULL, PROBLEM_NOT_FOUND,
+			       "there is no such file");
+		return;
+	}
+	if (!files_exists(c->api->o.files, job, name)) {
+		answer_problem(c->x, NULL, PROBLEM_GONE,
+			       "the file was deleted");
+		return;
+	}
+	send_file(c, name, path);
+}

@@ -1,0 +1,90 @@
+#ifndef API_PRIVATE_H
+#define API_PRIVATE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "api/api.h"
+#include "api/link.h"
+#include "api/waiting.h"
+#include "auth/principal.h"
+#include "http/router.h"
+
+/* Shared by the files of api/. All of it belongs to the loop thread but the
+ * atomics, and `newest`, which is the main thread's. */
+struct api {
+	struct api_options o;
+	struct server *server;
+	struct store_reader *reader;
+	struct catalogue *catalogue;
+	const struct catalogue *newest;
+	struct waiting waiting;
+	struct key_waiter *key_waiters; /* access_step.c */
+	atomic_uint streams; /* open event streams: is progress of interest? */
+	atomic_bool draining;
+};
+
+/* A request on its way through: what the steps before a resource found out. */
+struct call {
+	struct api *api;
+	struct exchange *x;
+	const struct request *request;
+	struct arena *arena;   /* of the exchange */
+	struct principal *who; /* NULL on routes without a token; borrowed */
+	struct route_match match;
+};
+
+/* One per resource and method. It replies or keeps the exchange. */
+typedef void call_fn(struct call *c);
+
+call_fn run_post;	/* run.c */
+call_fn endpoint_get;	/* endpoints.c */
+call_fn endpoints_list; /* endpoints.c */
+call_fn jobs_list;	/* jobs.c */
+call_fn job_get;	/* jobs.c */
+call_fn job_cancel;	/* job_actions.c */
+call_fn job_delete;	/* job_actions.c */
+call_fn job_events;	/* events.c */
+call_fn file_get;	/* file_get.c */
+call_fn health_live;	/* health.c */
+call_fn health_ready;	/* health.c */
+
+/* access_step.c: finds out who calls. False: it has replied, or keeps the
+ * exchange until keys were fetched and then handles it anew. */
+MUST_USE bool access_step(struct call *c);
+/* … and may this caller use the endpoint? False: it has replied. */
+MUST_USE bool access_scope(struct call *c, const struct endpoint *e);
+void access_keys_renewed(struct api *a);
+void access_forget_waiters(struct api *a); /* at the end */
+
+/* endpoints.c: of the captures "v1", "portrait"; NULL when there is none. */
+struct endpoint *endpoint_of_call(const struct call *c);
+
+/* parking.c: callers who wait for a job's end, and how they are answered. */
+struct waiter *parking_waiter(const struct call *c, const char *job,
+			      enum waiter_kind kind);
+/* Takes over the waiter. Answers at once where the job has ended or wait_ms
+ * is 0, else parks it for so long. Its exchange is kept already. */
+void parking_add(struct waiter *w, int64_t wait_ms);
+/* The caller is gone: takes over the waiter, cancels its job where the
+ * endpoint wants that. */
+void parking_abandoned(struct waiter *w);
+/* An exchange_gone_fn for exchanges that are found again by ticket only. */
+void parking_nobody(void *ctx, struct exchange *x);
+/* The job has ended: everybody who waits for it is answered. */
+void parking_ended(struct api *a, const char *job);
+/* Everybody is answered with the job as it stands. */
+void parking_release(struct api *a);
+/* 200 or 202 with the job in this state, ETag and all, for a GET. */
+void parking_reply_job(struct exchange *x, struct api *a, struct link_base base,
+		       const struct job *job, const char *preference,
+		       const char *if_none_match, int status,
+		       struct arena *arena);
+
+/* events.c: the job of these streams changed its phase or its progress. */
+void events_job_changed(struct api *a, const char *job);
+/* A timer: a comment line to every stream. */
+void events_keep_open(void *api);
+void events_ended(struct waiter *w, const struct job *job, struct arena *arena);
+
+#endif

@@ -1,0 +1,25 @@
+#ifndef API_RUN_REQUEST_H
+#define API_RUN_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/private.h"
+#include "base/json.h"
+
+/* What a POST of an endpoint asks for, besides the inputs: read from headers,
+ * query and body, each with its ceiling. Loop thread. */
+struct run_request {
+	struct json_doc *body;	     /* to be freed by the caller */
+	int64_t wait_ms;	     /* 0: answer 202 at once */
+	const char *preference;	     /* Preference-Applied; static, or NULL */
+	const char *idempotency_key; /* in the request's arena; or NULL */
+	int64_t cancel_after_ms;     /* 0: not asked */
+	bool dry_run;
+};
+
+/* False: it has replied (400 or 415), and nothing is to be freed. */
+MUST_USE bool run_request_read(struct call *c, const struct limits *limits,
+			       struct run_request *out);
+
+#endif
