@@ -40,12 +40,12 @@ void comfy_client_stop_when(struct comfy_client *c, bool (*stop)(void *ctx),
 
 enum comfy_outcome {
 	COMFY_OK,
-	COMFY_REJECTED,    /* 400: the graph is wrong; retrying is no use */
-	COMFY_UNREACHABLE, /* nothing was sent */
+	COMFY_REJECTED,	   /* 400: the graph is wrong; retrying is no use */
+	COMFY_UNREACHABLE, /* nothing was sent, or turned away at the door */
 	COMFY_UNCERTAIN,   /* sent, no usable answer: it may have happened */
-	COMFY_MISSING,     /* 404 */
+	COMFY_MISSING,	   /* 404 */
 	COMFY_STOPPED,
-	COMFY_LOCAL,       /* our side failed: the sink (disk full) */
+	COMFY_LOCAL, /* our side: the sink (disk full), a file over max_bytes */
 };
 
 /* What was wrong with a graph, per node input (s08); texts in the arena. */
@@ -65,8 +65,11 @@ struct comfy_submission {
 
 /*
  * POST /prompt on a fresh connection, never with `number` (s41). prompt is the
- * graph's text, posted as it is. client_id may be "". A 500, or an answer that
- * does not come, is COMFY_UNCERTAIN: ask comfy_where() before posting again.
+ * graph's text, posted as it is. client_id may be "" (then one nobody listens
+ * on is sent). A 500, or an answer that does not come, is COMFY_UNCERTAIN: ask
+ * comfy_where() before posting again. COMFY_OK with errors: outputs of those
+ * nodes were left out (s08). An error of the whole graph has node "" unless
+ * the answer names one.
  */
 enum comfy_outcome comfy_submit(struct comfy_client *c, const char *prompt,
 				size_t prompt_len,
@@ -80,21 +83,25 @@ enum comfy_place {
 	PLACE_NOWHERE, /* never came, or lost by a restart */
 	PLACE_PENDING,
 	PLACE_RUNNING,
-	PLACE_ENDED,   /* history has it */
+	PLACE_ENDED, /* history has it */
 };
 
 enum comfy_outcome comfy_where(struct comfy_client *c,
 			       const char prompt_id[ID_SIZE],
 			       int64_t timeout_ms, enum comfy_place *out);
 
-/* GET /history/{id}. COMFY_MISSING while there is no entry (200 {}). */
+/* GET /history/{id}. COMFY_MISSING while there is no entry (200 {}). When
+ * comfy_where() says PLACE_ENDED and this stays COMFY_UNCERTAIN, the entry
+ * cannot be printed (500, s36) or not be read: the outputs are lost. */
 enum comfy_outcome comfy_history(struct comfy_client *c,
 				 const char prompt_id[ID_SIZE],
 				 int64_t timeout_ms, struct arena *a,
 				 struct history *out);
 
 /* Takes a pending prompt out of the queue, or interrupts it where it runs;
- * interrupting names the prompt, so nobody else's run is hit (s14). */
+ * interrupting names the prompt, and happens only while that one runs, so
+ * nobody else's run is hit (s14). COMFY_OK does not say that it has ended: a
+ * node that blocks, or the last one, goes on. */
 enum comfy_outcome comfy_cancel(struct comfy_client *c,
 				const char prompt_id[ID_SIZE],
 				int64_t timeout_ms);
@@ -105,7 +112,9 @@ enum comfy_outcome comfy_forget(struct comfy_client *c,
 				const char prompt_id[ID_SIZE],
 				int64_t timeout_ms);
 
-/* GET /view into a sink (base/web.h); content_type has 128 bytes. */
+/* GET /view into a sink (base/web.h). content_type has 128 bytes; "" when the
+ * server names none that is a plain type/subtype. COMFY_MISSING also when the
+ * server refuses the name that it reported itself. */
 enum comfy_outcome comfy_view(struct comfy_client *c,
 			      const struct history_file *file,
 			      int64_t max_bytes, int64_t timeout_ms,
@@ -113,10 +122,10 @@ enum comfy_outcome comfy_view(struct comfy_client *c,
 			      void *sink_ctx, char *content_type);
 
 struct comfy_status {
-	char version[32];   /* "" unknown */
-	int64_t pending;    /* others' prompts too */
+	char version[32]; /* "" unknown */
+	int64_t pending;  /* others' prompts too */
 	int64_t running;
-	int64_t vram_free;  /* bytes, -1 unknown */
+	int64_t vram_free; /* bytes, -1 unknown */
 	int64_t vram_total;
 };
 

@@ -32,14 +32,15 @@ struct history_list {
 	const char *key; /* "images" */
 	struct history_file *files;
 	size_t file_count;
-	const char *value; /* the list as JSON text, for text and json outputs */
+	const char *value; /* the whole list as JSON text, always set */
 };
 
 struct history {
 	enum history_ending ending;
 	struct history_list *lists; /* in the order of the entry */
 	size_t list_count;
-	/* Of an error; NULL otherwise. For the log. */
+	/* Of an error ("" where it does not say); NULL otherwise, and all NULL
+	 * for an error with no message of it. For the log. */
 	const char *error_node;
 	const char *error_class;
 	const char *error_type;    /* "torch.OutOfMemoryError" */

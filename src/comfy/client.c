@@ -1,0 +1,271 @@
+#include "comfy/client_private.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+
+#define URL_MAX 4096
+
+struct comfy_client *comfy_client_create(struct comfy_server *server)
+{
+	struct comfy_client *c = mem_alloc(sizeof(*c));
+
+	c->server = server;
+	c->web = web_create();
+	return c;
+}
+
+void comfy_client_destroy(struct comfy_client *c)
+{
+	if (c == NULL)
+		return;
+	web_destroy(c->web);
+	free(c);
+}
+
+void comfy_client_stop_when(struct comfy_client *c, bool (*stop)(void *ctx),
+			    void *ctx)
+{
+	c->stop = stop;
+	c->stop_ctx = ctx;
+}
+
+const char *comfy_detail(const struct comfy_client *c)
+{
+	return c->detail;
+}
+
+void comfy_note(struct comfy_client *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(c->detail, sizeof(c->detail), fmt, ap);
+	va_end(ap);
+}
+
+static enum comfy_outcome outcome_of(enum web_outcome w)
+{
+	switch (w) {
+	case WEB_ANSWERED:
+		return COMFY_OK;
+	case WEB_REFUSED:
+		return COMFY_UNREACHABLE;
+	case WEB_STOPPED:
+		return COMFY_STOPPED;
+	case WEB_BROKEN:
+	case WEB_TIMED_OUT:
+	case WEB_TOO_LARGE:
+		break;
+	}
+	return COMFY_UNCERTAIN;
+}
+
+enum comfy_outcome comfy_do(struct comfy_client *c,
+			    const struct comfy_request *q,
+			    struct web_answer *answer)
+{
+	struct buf url;
+	const char *headers[] = {c->server->header, NULL};
+	struct web_call call = {
+		.method = q->method,
+		.content_type = q->body != NULL ? "application/json" : NULL,
+		.body = q->body,
+		.body_len = q->body_len,
+		.headers = headers,
+		.timeout_ms = q->until_ms - clock_monotonic_ms(),
+		.max_bytes = q->max_bytes,
+		.fresh = q->fresh,
+		.sink = q->sink,
+		.sink_ctx = q->sink_ctx,
+		.stop = c->stop,
+		.stop_ctx = c->stop_ctx,
+	};
+	enum web_outcome w;
+
+	if (call.timeout_ms < 1)
+		call.timeout_ms = 1;
+	buf_init(&url, URL_MAX);
+	buf_adds(&url, c->server->url);
+	buf_adds(&url, q->path);
+	if (buf_over(&url)) {
+		/* Only a file name can be that long, and it came from the
+		 * server, which has no such file. */
+		buf_finish(&url);
+		memset(answer, 0, sizeof(*answer));
+		c->too_large = false;
+		comfy_note(c, "%s: the address is too long", q->method);
+		return COMFY_MISSING;
+	}
+	call.url = buf_str(&url);
+	w = web_do(c->web, &call, answer);
+	c->too_large = w == WEB_TOO_LARGE;
+	if (w != WEB_ANSWERED)
+		comfy_note(c, "%s %s: %s", q->method, q->path, answer->detail);
+	else if (answer->status < 200 || answer->status > 299)
+		comfy_note(c, "%s %s: status %d", q->method, q->path,
+			   answer->status);
+	else
+		c->detail[0] = '\0';
+	buf_finish(&url);
+	return outcome_of(w);
+}
+
+static enum comfy_outcome by_status(int status)
+{
+	if (status >= 200 && status <= 299)
+		return COMFY_OK;
+	return status == 404 ? COMFY_MISSING : COMFY_UNCERTAIN;
+}
+
+enum comfy_outcome comfy_get(struct comfy_client *c, const char *path,
+			     int64_t until_ms, struct web_answer *answer)
+{
+	const struct comfy_request q = {
+		.method = "GET",
+		.path = path,
+		.until_ms = until_ms,
+		.max_bytes = REPLY_MAX,
+	};
+	enum comfy_outcome o = comfy_do(c, &q, answer);
+
+	return o == COMFY_OK ? by_status(answer->status) : o;
+}
+
+enum comfy_outcome comfy_post(struct comfy_client *c, const char *path,
+			      const char *body, int64_t until_ms)
+{
+	const struct comfy_request q = {
+		.method = "POST",
+		.path = path,
+		.body = body,
+		.body_len = strlen(body),
+		.until_ms = until_ms,
+		.max_bytes = 1 << 20,
+	};
+	struct web_answer answer;
+	enum comfy_outcome o = comfy_do(c, &q, &answer);
+
+	if (o == COMFY_OK)
+		o = by_status(answer.status);
+	web_answer_finish(&answer);
+	return o;
+}
+
+static unsigned hex4(const char *s)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		char c = s[i];
+
+		n *= 16;
+		if (c >= '0' && c <= '9')
+			n += (unsigned)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			n += (unsigned)(c - 'a') + 10;
+		else if (c >= 'A' && c <= 'F')
+			n += (unsigned)(c - 'A') + 10;
+		else
+			return 0xfffd;
+	}
+	return n;
+}
+
+void reply_mend(char *text, size_t len)
+{
+	for (size_t i = 0; i + 1 < len; i++) {
+		unsigned unit, low;
+
+		if (text[i] != '\\')
+			continue;
+		if (text[++i] != 'u' || i + 4 >= len)
+			continue;
+		unit = hex4(text + i + 1);
+		low = 0;
+		if (i + 10 < len && text[i + 5] == '\\' && text[i + 6] == 'u')
+			low = hex4(text + i + 7);
+		if (unit >= 0xd800 && unit <= 0xdbff && low >= 0xdc00 &&
+		    low <= 0xdfff) {
+			i += 10;
+			continue;
+		}
+		if (unit == 0 || (unit >= 0xd800 && unit <= 0xdfff))
+			memcpy(text + i + 1, "fffd", 4);
+		i += 4;
+	}
+}
+
+struct json_doc *comfy_json(struct comfy_client *c, const char *path,
+			    struct web_answer *answer)
+{
+	struct problem why = {0};
+	struct json_doc *doc;
+
+	if (answer->body.at != NULL)
+		reply_mend(answer->body.at, answer->body.len);
+	doc = json_parse_python(buf_str(&answer->body), answer->body.len,
+				REPLY_DEPTH, &why);
+	if (doc == NULL)
+		comfy_note(c, "%s: the answer is no JSON: %s", path,
+			   why.detail);
+	return doc;
+}
+
+enum comfy_outcome comfy_history(struct comfy_client *c,
+				 const char prompt_id[ID_SIZE],
+				 int64_t timeout_ms, struct arena *a,
+				 struct history *out)
+{
+	struct web_answer answer;
+	struct problem why = {0};
+	struct json_doc *doc;
+	const struct json *entry;
+	char path[64];
+	enum comfy_outcome o;
+
+	memset(out, 0, sizeof(*out));
+	(void)snprintf(path, sizeof(path), "/history/%s", prompt_id);
+	o = comfy_get(c, path, clock_monotonic_ms() + timeout_ms, &answer);
+	if (o != COMFY_OK) {
+		web_answer_finish(&answer);
+		return o;
+	}
+	doc = comfy_json(c, path, &answer);
+	web_answer_finish(&answer);
+	if (doc == NULL)
+		return COMFY_UNCERTAIN;
+	entry = json_get(json_root(doc), prompt_id);
+	if (entry == NULL && json_is(json_root(doc), JSON_OBJECT)) {
+		comfy_note(c, "%s: no entry", path);
+		o = COMFY_MISSING;
+	} else if (!history_read(entry, a, out, &why)) {
+		comfy_note(c, "%s: %s", path, why.detail);
+		o = COMFY_UNCERTAIN;
+	}
+	json_free(doc);
+	return o;
+}
+
+enum comfy_outcome comfy_free(struct comfy_client *c, int64_t timeout_ms)
+{
+	/* Unloading alone leaves the cache as it is (s28). */
+	return comfy_post(c, "/free",
+			  "{\"unload_models\":true,\"free_memory\":true}",
+			  clock_monotonic_ms() + timeout_ms);
+}
+
+enum comfy_outcome comfy_forget(struct comfy_client *c,
+				const char prompt_id[ID_SIZE],
+				int64_t timeout_ms)
+{
+	char body[80];
+
+	(void)snprintf(body, sizeof(body), "{\"delete\":[\"%s\"]}", prompt_id);
+	return comfy_post(c, "/history", body,
+			  clock_monotonic_ms() + timeout_ms);
+}

@@ -1,0 +1,63 @@
+#ifndef COMFY_CLIENT_PRIVATE_H
+#define COMFY_CLIENT_PRIVATE_H
+
+#include "comfy/client.h"
+
+/* Shared by the files of the client; nobody else includes it. */
+
+/* The largest answers seen were 8 MB (s44); a queue holds every graph in it. */
+#define REPLY_MAX ((size_t)64 << 20)
+/* Graphs of other people are in the queue and nest as they like. */
+#define REPLY_DEPTH 500
+
+struct comfy_client {
+	struct comfy_server *server;
+	struct web *web;
+	bool (*stop)(void *ctx);
+	void *stop_ctx;
+	bool too_large; /* why the last call failed */
+	char detail[512];
+};
+
+struct comfy_request {
+	const char *method;
+	const char *path; /* below the base URL; with the query */
+	const char *body; /* JSON; NULL none */
+	size_t body_len;
+	int64_t until_ms; /* CLOCK_MONOTONIC */
+	size_t max_bytes;
+	bool fresh;
+	bool (*sink)(void *ctx, const void *bytes, size_t n);
+	void *sink_ctx;
+};
+
+/* COMFY_OK when an answer came, whatever its status. The caller calls
+ * web_answer_finish() in any case. */
+enum comfy_outcome comfy_do(struct comfy_client *c,
+			    const struct comfy_request *q,
+			    struct web_answer *answer);
+/* One GET or one small POST: COMFY_OK for 2xx, COMFY_MISSING for 404. */
+enum comfy_outcome comfy_get(struct comfy_client *c, const char *path,
+			     int64_t until_ms, struct web_answer *answer);
+enum comfy_outcome comfy_post(struct comfy_client *c, const char *path,
+			      const char *body, int64_t until_ms);
+/* What comfy_detail() will say. */
+void comfy_note(struct comfy_client *c, const char *fmt, ...) PRINTF(2, 3);
+/* The answer's body as JSON, or NULL with a note. Changes the body: see
+ * reply_mend(). */
+MUST_USE struct json_doc *comfy_json(struct comfy_client *c, const char *path,
+				     struct web_answer *answer);
+
+/*
+ * Python prints what strict JSON here refuses: \u0000, and halves of surrogate
+ * pairs. Any node can put them into a text or an error, so they become \ufffd,
+ * in place, before the text is parsed.
+ */
+void reply_mend(char *text, size_t len);
+
+/* What the answer of POST /prompt says about the graph, by whatever dialect;
+ * false when it is no such answer. */
+bool submit_read_errors(const struct json *root, struct arena *a,
+			struct comfy_submission *out);
+
+#endif

@@ -1,0 +1,213 @@
+#include "comfy/history.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+#define VALUE_MAX     ((size_t)16 << 20)
+#define TRACEBACK_MAX ((size_t)32 << 10)
+
+static bool contains(const char *text, const char *part)
+{
+	return strstr(text, part) != NULL;
+}
+
+/*
+ * Strings seen (s13): the exception class says it for torch's own errors; an
+ * allocation that fails deeper down is a RuntimeError with words in it, and
+ * Python's own is a MemoryError.
+ */
+static bool out_of_memory(const char *type, const char *message)
+{
+	if (text_ends(type, "OutOfMemoryError") ||
+	    strcmp(type, "MemoryError") == 0)
+		return true;
+	if (strcmp(type, "RuntimeError") == 0 &&
+	    (contains(message, "out of memory") ||
+	     contains(message, "can't allocate memory") ||
+	     contains(message, "CUBLAS_STATUS_ALLOC_FAILED")))
+		return true;
+	return contains(message, "CUDA error: out of memory") ||
+	       contains(message, "CUDA out of memory") ||
+	       contains(message, "HIP out of memory");
+}
+
+static const char *copy(struct arena *a, const char *s)
+{
+	return s == NULL ? "" : arena_strdup(a, s);
+}
+
+static const char *without_newlines_behind(struct arena *a, const char *s)
+{
+	size_t n = s == NULL ? 0 : strlen(s);
+
+	while (n > 0 && s[n - 1] == '\n')
+		n--;
+	return n == 0 ? "" : arena_strndup(a, s, n);
+}
+
+/* A list of lines, each with its own newline. */
+static const char *traceback_of(const struct json *lines, struct arena *a)
+{
+	struct buf text;
+	const char *all;
+
+	buf_init(&text, TRACEBACK_MAX);
+	json_each (line, lines)
+		if (json_string(line) != NULL)
+			buf_adds(&text, json_string(line));
+	all = arena_strdup(a, buf_str(&text));
+	buf_finish(&text);
+	return all;
+}
+
+/*
+ *	["execution_error", {"node_id": "9", "node_type": "RCRaise",
+ *	 "exception_type": "ValueError", "exception_message": "…\n",
+ *	 "traceback": ["…\n", …]}]
+ */
+static void read_error(const struct json *data, struct arena *a,
+		       struct history *out)
+{
+	out->error_node = copy(a, json_string(json_get(data, "node_id")));
+	out->error_class = copy(a, json_string(json_get(data, "node_type")));
+	out->error_type =
+		copy(a, json_string(json_get(data, "exception_type")));
+	out->error_message = without_newlines_behind(
+		a, json_string(json_get(data, "exception_message")));
+	out->error_traceback = traceback_of(json_get(data, "traceback"), a);
+	out->ending = out_of_memory(out->error_type, out->error_message)
+			      ? HISTORY_OUT_OF_MEMORY
+			      : HISTORY_ERROR;
+}
+
+/* status_str is "error" for both; only the messages tell them apart (s14). */
+static void read_failure(const struct json *messages, struct arena *a,
+			 struct history *out)
+{
+	out->ending = HISTORY_ERROR;
+	json_each (message, messages) {
+		const char *name = json_string(json_at(message, 0));
+
+		if (name == NULL)
+			continue;
+		if (strcmp(name, "execution_error") == 0) {
+			read_error(json_at(message, 1), a, out);
+			return;
+		}
+		if (strcmp(name, "execution_interrupted") == 0)
+			out->ending = HISTORY_INTERRUPTED;
+	}
+}
+
+static bool read_ending(const struct json *entry, struct arena *a,
+			struct history *out)
+{
+	const struct json *status = json_get(entry, "status");
+	const char *word = json_string(json_get(status, "status_str"));
+
+	if (word != NULL && strcmp(word, "success") == 0) {
+		out->ending = HISTORY_SUCCESS;
+		return true;
+	}
+	if (word == NULL || strcmp(word, "error") != 0)
+		return false;
+	read_failure(json_get(status, "messages"), a, out);
+	return true;
+}
+
+static bool is_file(const struct json *item)
+{
+	const char *name = json_string(json_get(item, "filename"));
+
+	return name != NULL && name[0] != '\0';
+}
+
+/* {"filename": "rec_00001_.png", "subfolder": "", "type": "output"}; other
+ * members (format, fullpath, asset) are of no use here. */
+static void read_files(const struct json *items, struct arena *a,
+		       struct history_list *out)
+{
+	size_t n = 0;
+
+	if (!json_is(items, JSON_ARRAY))
+		return;
+	json_each (item, items)
+		n += is_file(item) ? 1 : 0;
+	out->files = arena_array(a, n, sizeof(*out->files));
+	json_each (item, items) {
+		const char *type = json_string(json_get(item, "type"));
+		struct history_file *f;
+
+		if (!is_file(item))
+			continue;
+		f = &out->files[out->file_count++];
+		f->filename = copy(a, json_string(json_get(item, "filename")));
+		f->subfolder =
+			copy(a, json_string(json_get(item, "subfolder")));
+		f->type = copy(a, type != NULL ? type : "output");
+	}
+}
+
+static bool read_list(const struct json *node, const struct json *list,
+		      struct arena *a, struct history_list *out,
+		      struct problem *why)
+{
+	struct json_writer w;
+	struct buf text;
+	bool fits;
+
+	out->node = copy(a, json_key(node));
+	out->key = copy(a, json_key(list));
+	read_files(list, a, out);
+	buf_init(&text, VALUE_MAX);
+	json_writer_init(&w, &text);
+	json_put_value(&w, list);
+	fits = !buf_over(&text);
+	if (fits)
+		out->value = arena_strdup(a, buf_str(&text));
+	buf_finish(&text);
+	return fits ||
+	       problem_set(why, PROBLEM_TOO_LARGE, "/outputs",
+			   "an output is larger than %zu bytes", VALUE_MAX);
+}
+
+static bool read_outputs(const struct json *outputs, struct arena *a,
+			 struct history *out, struct problem *why)
+{
+	size_t n = 0;
+
+	if (outputs == NULL || json_is(outputs, JSON_NULL))
+		return true;
+	if (!json_is(outputs, JSON_OBJECT))
+		return problem_set(why, PROBLEM_INTERNAL, "/outputs",
+				   "outputs is %s, not an object",
+				   json_type_name(json_type(outputs)));
+	json_each (node, outputs)
+		if (json_is(node, JSON_OBJECT))
+			n += json_count(node);
+	out->lists = arena_array(a, n, sizeof(*out->lists));
+	json_each (node, outputs) {
+		if (!json_is(node, JSON_OBJECT))
+			continue;
+		json_each (list, node)
+			if (!read_list(node, list, a,
+				       &out->lists[out->list_count++], why))
+				return false;
+	}
+	return true;
+}
+
+bool history_read(const struct json *entry, struct arena *a,
+		  struct history *out, struct problem *why)
+{
+	memset(out, 0, sizeof(*out));
+	if (!json_is(entry, JSON_OBJECT))
+		return problem_set(why, PROBLEM_INTERNAL, "",
+				   "the entry is %s, not an object",
+				   json_type_name(json_type(entry)));
+	if (!read_ending(entry, a, out))
+		return problem_set(why, PROBLEM_INTERNAL, "/status",
+				   "the entry does not say how it ended");
+	return read_outputs(json_get(entry, "outputs"), a, out, why);
+}
