@@ -53,10 +53,16 @@ MUST_USE struct json_doc *json_parse_python(const char *text, size_t len,
 void json_free(struct json_doc *doc); /* NULL is fine */
 const struct json *json_root(const struct json_doc *doc);
 
+/* libjansson, which libjwt brings along, has functions of these two names, and
+ * a program's functions go before a library's: libjwt would call ours. So the
+ * linker gets other names. */
+#define json_string base_json_string
+#define json_true   base_json_true
+
 /* All readers below take NULL and then answer as for a value of another type,
  * so that json_string(json_get(json_get(x, "a"), "b")) is safe. */
 enum json_type json_type(const struct json *v); /* NULL: JSON_NULL */
-const char *json_type_name(enum json_type t);   /* "a string", "an object" */
+const char *json_type_name(enum json_type t);	/* "a string", "an object" */
 bool json_is(const struct json *v, enum json_type t); /* NULL: false */
 
 const struct json *json_get(const struct json *object, const char *key);
