@@ -13,11 +13,13 @@
  */
 struct principal {
 	unsigned references;
-	char *owner;   /* issuer, a newline, subject: what jobs belong to */
+	char *owner;   /* what jobs belong to: issuer, a newline, subject; for
+			* a client_id without a subject "client" and one more
+			* newline stand before it */
 	char *subject; /* for the log */
 	char *scopes;  /* separated by single spaces, one at each end too */
-	int64_t expires_s;        /* of the token, Unix time */
-	struct json_doc *claims;  /* the payload, for limits.by_claim */
+	int64_t expires_s;	 /* of the token, Unix time */
+	struct json_doc *claims; /* the payload, for limits.by_claim */
 };
 
 void principal_keep(struct principal *p);

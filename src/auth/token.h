@@ -27,8 +27,9 @@ struct token_rules {
 
 enum token_outcome {
 	TOKEN_VALID,
-	TOKEN_INVALID,     /* why->detail says it for error_description */
-	TOKEN_UNKNOWN_KEY, /* no key has its kid: fetched keys may be old */
+	TOKEN_INVALID,	   /* why->detail says it for error_description */
+	TOKEN_UNKNOWN_KEY, /* no key has its kid, and none without a kid
+			    * verified it: fetched keys may be old */
 };
 
 /* *out gets a principal with one reference when TOKEN_VALID. now_s is Unix
@@ -39,7 +40,8 @@ enum token_outcome token_verify(const char *token, size_t len,
 				struct principal **out, struct problem *why);
 
 /* Signs {"sub","scope","iat","exp","iss"?,"aud"?} with HS256, for development
- * (`comfygate token`). The caller frees. */
+ * (`comfygate token`). The secret has at least 32 bytes. The caller frees;
+ * NULL where a text is not UTF-8. */
 MUST_USE char *token_mint(const void *secret, size_t secret_len,
 			  const char *subject, const char *scope,
 			  const char *issuer, const char *audience,
