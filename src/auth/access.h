@@ -21,30 +21,33 @@ struct access;
 
 struct access_options {
 	struct token_rules rules;
-	size_t cache_entries; /* 4096 */
+	size_t cache_entries; /* 4096; 0 remembers nothing */
 	const char *realm;    /* for WWW-Authenticate */
-	const char *jwks_url; /* NULL: no keys are fetched */
+	const char *jwks_url; /* NULL: no keys are fetched, none is PENDING */
 };
 
-/* Takes over one reference to keys. */
+/* Takes over one reference to keys; copies the options' texts. */
 struct access *access_create(const struct access_options *o,
 			     struct keyset *keys);
 void access_destroy(struct access *a);
 /* New keys (any thread); takes over the reference. Forgets what it verified
  * with the old ones. */
 void access_publish(struct access *a, struct keyset *keys);
+/* The keys it uses now, with a reference of the caller's own. */
+struct keyset *access_keys(struct access *a);
 bool access_is_development(struct access *a);
 
 enum access_outcome {
 	ACCESS_GRANTED,
-	ACCESS_DENIED,  /* why and www_authenticate are filled */
-	ACCESS_PENDING, /* unknown kid: ask again when keys were fetched */
+	ACCESS_DENIED,	/* why and www_authenticate are filled */
+	ACCESS_PENDING, /* unknown kid: if keys_ask(), again when renewed */
 };
 
 #define ACCESS_CHALLENGE_MAX 512
 
 /* authorization: the header's value or NULL. On GRANTED *who is borrowed and
- * good until the loop turns; keep it with principal_keep(). */
+ * good until the next access_check(); keep it with principal_keep(). On
+ * PENDING, too, why and www_authenticate are filled: for when it stays so. */
 enum access_outcome access_check(struct access *a, const char *authorization,
 				 int64_t now_s, struct principal **who,
 				 char www_authenticate[ACCESS_CHALLENGE_MAX],
@@ -55,8 +58,8 @@ void access_insufficient_scope(const struct access *a, const char *scope,
 
 /*
  * Rate limits: one bucket per (owner, endpoint), `count` per `window_ms`,
- * refilled evenly. Memory is bounded: the emptiest-of-news buckets (full ones)
- * are forgotten first.
+ * refilled evenly. Memory is bounded: of those that share a place the bucket
+ * nearest to full is forgotten first.
  */
 struct rate_state {
 	bool allowed;
