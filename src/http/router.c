@@ -1,0 +1,150 @@
+#include <stdint.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "http/router.h"
+
+struct segment {
+	const char *at;
+	size_t len;
+};
+
+/* Steps over "/segment"; false at the end. */
+static bool next_segment(const char **at, struct segment *out)
+{
+	const char *p = *at;
+
+	if (*p != '/')
+		return false;
+	out->at = p + 1;
+	out->len = strcspn(p + 1, "/");
+	*at = p + 1 + out->len;
+	return true;
+}
+
+static bool is_capture(struct segment s)
+{
+	return s.len == 2 && s.at[0] == '{' && s.at[1] == '}';
+}
+
+static bool plain(const char *s)
+{
+	for (; *s != '\0'; s++) {
+		if ((unsigned char)*s < 0x20 || *s == 0x7f || *s == '/')
+			return false;
+	}
+	return true;
+}
+
+static bool capture(struct segment from, struct arena *arena, const char **out)
+{
+	char *decoded;
+
+	if (from.len == 0 ||
+	    !text_percent_decode(arena, from.at, from.len, false, &decoded) ||
+	    !plain(decoded) || !text_utf8(decoded, strlen(decoded)))
+		return false;
+	*out = decoded;
+	return true;
+}
+
+/*
+ * How well a path fits: 0 not at all, else a bit per segment after a leading
+ * 1, set for a literal, so that the larger number is literal further left.
+ */
+static uint64_t fit(const char *pattern, const char *path, struct arena *arena,
+		    const char *captures[ROUTE_CAPTURES])
+{
+	struct segment want, have;
+	uint64_t score = 1;
+	size_t n = 0;
+
+	while (next_segment(&pattern, &want)) {
+		if (!next_segment(&path, &have))
+			return 0;
+		score <<= 1;
+		if (is_capture(want)) {
+			if (n == ROUTE_CAPTURES ||
+			    !capture(have, arena, &captures[n++]))
+				return 0;
+			continue;
+		}
+		if (want.len != have.len ||
+		    memcmp(want.at, have.at, want.len) != 0)
+			return 0;
+		score |= 1;
+	}
+	return *path == '\0' ? score : 0;
+}
+
+static bool serves(const struct route *r, const char *method)
+{
+	return strcmp(r->method, method) == 0 ||
+	       (strcmp(method, "HEAD") == 0 && strcmp(r->method, "GET") == 0);
+}
+
+static bool listed(const char *allow, const char *method)
+{
+	size_t n = strlen(method);
+
+	for (const char *at = strstr(allow, method); at != NULL;
+	     at = strstr(at + 1, method)) {
+		if ((at == allow || at[-1] == ' ') &&
+		    (at[n] == ',' || at[n] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+static void allow_method(char allow[64], const char *method)
+{
+	size_t len = strlen(allow), n = strlen(method);
+
+	if (listed(allow, method) || len + n + 3 > 64)
+		return;
+	if (len > 0) {
+		memcpy(allow + len, ", ", 2);
+		len += 2;
+	}
+	memcpy(allow + len, method, n + 1);
+}
+
+static void allow_route(char allow[64], const struct route *r)
+{
+	allow_method(allow, r->method);
+	if (strcmp(r->method, "GET") == 0)
+		allow_method(allow, "HEAD");
+}
+
+enum route_outcome route_find(const struct route *table, size_t count,
+			      const char *method, const char *path,
+			      struct arena *arena, struct route_match *out)
+{
+	uint64_t best = 0;
+	bool found = false;
+
+	*out = (struct route_match){0};
+	for (size_t i = 0; i < count; i++) {
+		const char *captures[ROUTE_CAPTURES] = {NULL};
+		uint64_t score = fit(table[i].pattern, path, arena, captures);
+
+		if (score == 0 || score < best)
+			continue;
+		if (score > best) {
+			/* A better pattern: what the others allow does not
+			 * count for this path. */
+			out->allow[0] = '\0';
+			best = score;
+			found = false;
+		}
+		allow_route(out->allow, &table[i]);
+		if (!found && serves(&table[i], method)) {
+			found = true;
+			out->id = table[i].id;
+			memcpy(out->captures, captures, sizeof(captures));
+		}
+	}
+	if (best == 0)
+		return ROUTE_NO_PATH;
+	return found ? ROUTE_FOUND : ROUTE_NO_METHOD;
+}
