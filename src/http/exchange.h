@@ -22,16 +22,17 @@ struct exchange;
 /* What a caller sent. Lives in the exchange's arena until
  * exchange_forget_request() or the end of the exchange. */
 struct request {
-	const char *method;     /* "GET"; "HEAD" comes as sent */
-	const char *path;       /* decoded by nobody: as in the request line */
-	const char *query;      /* without '?'; "" when there is none */
-	const char *body;       /* NUL terminated, "" when there is none */
+	const char *method; /* "GET"; "HEAD" comes as sent */
+	const char *path;   /* decoded by nobody: as in the request line */
+	const char *query;  /* without '?'; "" when there is none */
+	const char *body;   /* NUL terminated, "" when there is none */
 	size_t body_len;
-	const char *request_id; /* the caller's where well formed, else ours */
-	const char *scheme;     /* "http" or "https", as nginx saw it */
-	const char *host;       /* Host header; "" where it is not well formed */
+	const char *request_id; /* the caller's where well formed,
+				 * else nginx's, else a new one */
+	const char *scheme;	/* "http" or "https", as nginx saw it */
+	const char *host; /* Host header; "" where it is not well formed */
 	const char *server_addr; /* the address nginx accepted the caller on */
-	bool body_too_large;    /* past the ceiling: read to its end, dropped */
+	bool body_too_large; /* past the ceiling: read to its end, dropped */
 };
 
 const struct request *exchange_request(const struct exchange *x);

@@ -19,9 +19,9 @@ struct server;
 
 struct server_options {
 	const char *socket_path; /* made by us, mode 0660, private folder */
-	int inherited_fd;        /* a listening socket from outside, or -1 */
-	size_t max_body_bytes;   /* larger ones are flagged, not kept */
-	size_t max_waiting;      /* exchanges kept at once */
+	int inherited_fd;	 /* a listening socket from outside, or -1 */
+	size_t max_body_bytes;	 /* larger ones are flagged, not kept */
+	size_t max_waiting;	 /* exchanges kept at once */
 	size_t max_connections;
 	int64_t read_timeout_ms; /* for the rest of a request begun */
 };
@@ -50,11 +50,14 @@ size_t server_waiting(const struct server *s); /* loop thread */
 
 /*
  * Stop in two steps, from the main thread. server_drain(): accept no new
- * connection, take no further request from kept ones (each is closed when its
- * exchange ends); an inherited socket is left alone, never shut down. Then
+ * connection (an inherited socket is left alone, never shut down), close each
+ * connection when its exchange ends; one between requests has 200 ms to bring
+ * the request that nginx may have sent already, which is still handled. Then
  * the caller lets parked exchanges be answered (server_post), and
- * server_finish() writes what is still buffered for at most `ms`, joins the
- * thread and frees all. server_idle(): no exchange open any more; any thread.
+ * server_finish() runs the posts made so far, calls `gone` for exchanges that
+ * are still open, writes what is buffered for at most `ms`, joins the thread
+ * and frees all. server_idle(), any thread: no exchange open any more, and
+ * after server_drain() no connection either.
  */
 void server_drain(struct server *s);
 bool server_idle(struct server *s);
