@@ -23,7 +23,7 @@ struct backend_options {
 	const char *url;
 	const char *pool;   /* "default" */
 	const char *header; /* for a proxy before it, or NULL; a secret */
-	unsigned slots;     /* 2: one runs, the next lies ready */
+	unsigned slots;	    /* 2: one runs, the next lies ready */
 };
 
 struct pool_options {
@@ -32,8 +32,8 @@ struct pool_options {
 	struct store *store;
 	struct files *files;
 	struct board *board;
-	int64_t stall_ms;         /* no event and no progress for so long */
-	int64_t poll_ms;          /* the slow look at the history; 2000 */
+	int64_t stall_ms;	  /* no event and no progress for so long */
+	int64_t poll_ms;	  /* the slow look at the history; 2000 */
 	int64_t call_timeout_ms;  /* of one small HTTP call; 10000 */
 	int64_t fetch_timeout_ms; /* of one output file; 300000 */
 	int64_t max_output_bytes; /* of one output file */
@@ -52,11 +52,11 @@ void pool_cancel(struct pool *p, const char *job_id);
 struct backend_state {
 	char name[64];
 	char pool[64];
-	bool up;           /* answers, and is not throttled */
-	bool socket;       /* events come */
-	char reason[128];  /* why not up; "" otherwise. For the log only */
+	bool up;	  /* answers, and is not throttled */
+	bool socket;	  /* events come */
+	char reason[128]; /* why not up; "" otherwise. For the log only */
 	char version[32];
-	unsigned busy;     /* slots with a job */
+	unsigned busy; /* slots with a job */
 };
 
 size_t pool_backends(struct pool *p, struct backend_state *out, size_t max);

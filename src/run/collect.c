@@ -1,0 +1,366 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "jobs/outputs.h"
+#include "run/content.h"
+#include "run/steps.h"
+
+/* Of one job, all outputs together. */
+#define FILES_PER_JOB 1000
+#define VALUE_MAX     (1024 * 1024)
+#define OUTPUTS_MAX   (4 * 1024 * 1024)
+/* A fetch that broke is tried so often, with pauses that double. */
+#define FETCHES	       4
+#define FETCH_PAUSE_MS 50
+#define ROOM_PAUSE_MS  1000
+
+struct fetch {
+	struct file_sink *sink;
+	struct content content;
+	int64_t max;
+	bool too_large;
+	bool local; /* our disk took it not */
+};
+
+static bool fetch_sink(void *ctx, const void *bytes, size_t n)
+{
+	struct fetch *f = ctx;
+
+	content_feed(&f->content, bytes, n);
+	f->too_large = f->content.total > f->max;
+	if (f->too_large)
+		return false;
+	f->local = !file_sink_write(f->sink, bytes, n);
+	return !f->local;
+}
+
+/* A full disk is waited out: other jobs' files go when their time is over. */
+static enum failure wait_for_room(struct slot *s)
+{
+	bool told = false;
+
+	while (!files_have_room(s->shared->files)) {
+		if (!told)
+			log_event(LOG_ERROR, "disk.full", "job", s->job.id,
+				  NULL);
+		told = true;
+		if (slot_leaving(s))
+			return FAILURE_STOP;
+		if (slot_canceled(s))
+			return FAILURE_CANCELED;
+		if (slot_time_left(s) <= 0)
+			return FAILURE_DEADLINE;
+		slot_pause(s, ROOM_PAUSE_MS);
+	}
+	return FAILURE_NONE;
+}
+
+static const char *file_name(struct slot *s, const struct want *w, size_t index,
+			     const char *ext)
+{
+	if (!w->many)
+		return arena_printf(&s->arena, "%s.%s", w->name, ext);
+	return arena_printf(&s->arena, "%s-%zu.%s", w->name, index + 1, ext);
+}
+
+static bool commit(struct slot *s, struct fetch *f, const struct want *w,
+		   const struct history_file *from, size_t index,
+		   struct output_file *out)
+{
+	bool plain = w->type == WANT_FILE || w->type == WANT_MODEL;
+	const struct content_type *t =
+		content_type(&f->content, plain, from->filename);
+	char *sha = arena_alloc(&s->arena, DIGEST_HEX_SIZE);
+	struct problem why = {0};
+
+	out->name = file_name(s, w, index, t->ext);
+	out->content_type = t->mime;
+	out->sha256 = sha;
+	(void)content_size(&f->content, &out->width, &out->height);
+	if (!file_sink_commit(f->sink, out->name, &out->size_bytes, sha,
+			      &why)) {
+		log_event(LOG_ERROR, "file.not_stored", "job", s->job.id, "why",
+			  why.detail, NULL);
+		return false;
+	}
+	s->committed++;
+	return true;
+}
+
+/* One try. *again: worth another one. */
+static enum failure fetch_once(struct slot *s, const struct want *w,
+			       const struct history_file *from, size_t index,
+			       struct output_file *out, bool *again)
+{
+	struct fetch f = {.max = s->shared->max_output_bytes};
+	int64_t left = slot_time_left(s);
+	int64_t ms = left < s->shared->fetch_ms ? left : s->shared->fetch_ms;
+	struct problem why = {0};
+	enum comfy_outcome o;
+	char type[128];
+
+	*again = true;
+	f.sink = files_begin(s->shared->files, s->job.id, f.max, &why);
+	if (f.sink == NULL) {
+		log_event(LOG_ERROR, "file.not_begun", "job", s->job.id, "why",
+			  why.detail, NULL);
+		return FAILURE_INTERNAL;
+	}
+	s->fetching = true;
+	o = comfy_view(s->client, from, f.max, ms > 0 ? ms : 1, fetch_sink, &f,
+		       type);
+	s->fetching = false;
+	if (o == COMFY_OK && f.content.total > 0)
+		return commit(s, &f, w, from, index, out) ? FAILURE_NONE
+							  : FAILURE_INTERNAL;
+	file_sink_abort(f.sink);
+	if (o == COMFY_LOCAL && !f.local)
+		f.too_large = true;
+	*again = o != COMFY_MISSING && o != COMFY_OK && !f.too_large;
+	if (f.too_large)
+		return FAILURE_TOO_LARGE;
+	if (f.local)
+		return FAILURE_INTERNAL;
+	if (o == COMFY_UNREACHABLE)
+		return FAILURE_GONE;
+	return FAILURE_FILES_GONE;
+}
+
+static enum failure fetch_file(struct slot *s, const struct want *w,
+			       const struct history_file *from, size_t index,
+			       struct output_file *out)
+{
+	int64_t pause = FETCH_PAUSE_MS;
+	enum failure f = FAILURE_NONE;
+
+	for (unsigned i = 0; i < FETCHES; i++) {
+		bool again;
+
+		f = wait_for_room(s);
+		if (f != FAILURE_NONE)
+			return f;
+		f = fetch_once(s, w, from, index, out, &again);
+		if (slot_leaving(s))
+			return f == FAILURE_NONE ? f : FAILURE_STOP;
+		if (slot_canceled(s))
+			return FAILURE_CANCELED;
+		if (slot_time_left(s) <= 0)
+			return FAILURE_DEADLINE;
+		if (f == FAILURE_NONE || !again)
+			break;
+		slot_pause(s, pause);
+		pause *= 2;
+	}
+	return f;
+}
+
+static bool matches(const struct want *w, const struct history_list *l)
+{
+	return l->node != NULL && strcmp(l->node, w->node) == 0 &&
+	       (w->key == NULL ||
+		(l->key != NULL && strcmp(l->key, w->key) == 0));
+}
+
+static bool wanted_file(const struct want *w, const struct history_file *f)
+{
+	if (f->filename == NULL || f->filename[0] == '\0')
+		return false;
+	if (f->type != NULL && strcmp(f->type, "temp") == 0)
+		return w->temp;
+	return f->type == NULL || strcmp(f->type, "output") == 0;
+}
+
+/* The files of one output, in the order of the entry, at most max. */
+static size_t find_files(struct slot *s, const struct want *w, size_t max,
+			 const struct history_file ***out)
+{
+	const struct history *h = &s->history;
+	size_t n = 0;
+
+	*out = arena_array(&s->arena, max + 1, sizeof(**out));
+	for (size_t l = 0; l < h->list_count; l++) {
+		const struct history_list *list = &h->lists[l];
+
+		for (size_t i = 0; matches(w, list) && i < list->file_count;
+		     i++) {
+			if (n < max && wanted_file(w, &list->files[i]))
+				(*out)[n++] = &list->files[i];
+		}
+	}
+	return n;
+}
+
+static enum failure take_files(struct slot *s, const struct want *w,
+			       struct output_value *out, size_t *budget)
+{
+	const struct history_file **from;
+	size_t n = find_files(s, w, w->many ? *budget : 1, &from);
+
+	out->files = arena_array(&s->arena, n, sizeof(out->files[0]));
+	out->many = w->many;
+	*budget -= n < *budget ? n : *budget;
+	for (size_t i = 0; i < n; i++) {
+		enum failure f = fetch_file(s, w, from[i], i, &out->files[i]);
+
+		if (f != FAILURE_NONE)
+			return f;
+		out->file_count++;
+	}
+	return FAILURE_NONE;
+}
+
+/* ---- values ---- */
+
+/* Strings of one list into an array that is open; only the first where the
+ * caller gets one. Returns how many there are by now. */
+static size_t put_texts(struct json_writer *w, const struct json *list,
+			bool many, size_t n)
+{
+	json_each (item, list) {
+		const char *text = json_string(item);
+
+		if (text == NULL || (!many && n > 0))
+			continue;
+		json_put_string(w, text);
+		n++;
+	}
+	return n;
+}
+
+static struct json_doc *list_read(const struct history_list *l)
+{
+	if (l->value == NULL)
+		return NULL;
+	return json_parse_python(l->value, strlen(l->value), JSON_DEPTH_DEFAULT,
+				 NULL);
+}
+
+static size_t write_texts(struct slot *s, const struct want *w, struct buf *to)
+{
+	const struct history *h = &s->history;
+	struct json_writer writer;
+	size_t n = 0;
+
+	json_writer_init(&writer, to);
+	if (w->many)
+		json_open(&writer, '[');
+	for (size_t l = 0; l < h->list_count; l++) {
+		struct json_doc *doc = NULL;
+
+		if (matches(w, &h->lists[l]))
+			doc = list_read(&h->lists[l]);
+		if (doc != NULL)
+			n = put_texts(&writer, json_root(doc), w->many, n);
+		json_free(doc);
+	}
+	if (w->many)
+		json_close(&writer, ']');
+	return n;
+}
+
+/* With a key, or when the node has one list only: that list as it is. Else an
+ * object of them by key. */
+static size_t write_json(struct slot *s, const struct want *w, struct buf *to)
+{
+	const struct history *h = &s->history;
+	const struct history_list *only = NULL;
+	struct json_writer writer;
+	size_t n = 0;
+
+	for (size_t l = 0; l < h->list_count; l++) {
+		if (matches(w, &h->lists[l]) && h->lists[l].value != NULL) {
+			only = &h->lists[l];
+			n++;
+		}
+	}
+	json_writer_init(&writer, to);
+	if (n == 1)
+		json_put_raw(&writer, only->value);
+	if (n < 2)
+		return n;
+	json_open(&writer, '{');
+	for (size_t l = 0; l < h->list_count; l++) {
+		const struct history_list *list = &h->lists[l];
+
+		if (matches(w, list) && list->value != NULL)
+			json_member_raw(&writer, list->key, list->value);
+	}
+	json_close(&writer, '}');
+	return n;
+}
+
+static enum failure take_value(struct slot *s, const struct want *w,
+			       struct output_value *out)
+{
+	enum failure f = FAILURE_NONE;
+	struct buf b;
+	size_t n;
+
+	buf_init(&b, VALUE_MAX);
+	n = w->type == WANT_TEXT ? write_texts(s, w, &b) : write_json(s, w, &b);
+	if (buf_over(&b))
+		f = FAILURE_TOO_LARGE;
+	else if (n > 0)
+		out->value = arena_strdup(&s->arena, buf_str(&b));
+	buf_finish(&b);
+	return f;
+}
+
+/* ---- all of them ---- */
+
+static enum failure take(struct slot *s, const struct want *w,
+			 struct output_value *out, size_t *budget)
+{
+	enum failure f;
+
+	out->name = w->name;
+	if (w->type == WANT_TEXT || w->type == WANT_JSON)
+		f = take_value(s, w, out);
+	else
+		f = take_files(s, w, out, budget);
+	if (f == FAILURE_TOO_LARGE)
+		s->detail = arena_printf(&s->arena,
+					 "the output %s is larger than allowed",
+					 w->name);
+	if (f != FAILURE_NONE || out->value != NULL || out->file_count > 0)
+		return f;
+	out->files = NULL;
+	out->many = false;
+	out->value = "null";
+	if (!w->required)
+		return FAILURE_NONE;
+	s->detail = arena_printf(&s->arena,
+				 "the workflow gave nothing for the output %s",
+				 w->name);
+	return FAILURE_NO_OUTPUT;
+}
+
+enum failure collect_outputs(struct slot *s)
+{
+	const struct recipe *r = &s->recipe;
+	struct output_value *values =
+		arena_array(&s->arena, r->want_count, sizeof(values[0]));
+	size_t budget = FILES_PER_JOB;
+	struct buf b;
+	bool over;
+
+	s->detail = NULL;
+	for (size_t i = 0; i < r->want_count; i++) {
+		enum failure f = take(s, &r->wants[i], &values[i], &budget);
+
+		if (f != FAILURE_NONE)
+			return f;
+	}
+	if (slot_canceled(s))
+		return FAILURE_CANCELED;
+	buf_init(&b, OUTPUTS_MAX);
+	outputs_write(values, r->want_count, &b);
+	over = buf_over(&b);
+	if (!over)
+		s->outputs = arena_strdup(&s->arena, buf_str(&b));
+	buf_finish(&b);
+	return over ? FAILURE_TOO_LARGE : FAILURE_NONE;
+}

@@ -1,0 +1,20 @@
+#ifndef RUN_JANITOR_H
+#define RUN_JANITOR_H
+
+#include <stdint.h>
+
+#include "jobs/files.h"
+#include "jobs/store.h"
+
+/*
+ * One thread that keeps house: ends jobs that still wait at their deadline,
+ * removes files whose time is over, forgets old rows, and removes folders of
+ * jobs that nobody knows any more.
+ */
+struct janitor;
+
+struct janitor *janitor_start(struct store *store, struct files *files,
+			      int64_t forget_after_ms);
+void janitor_stop(struct janitor *j);
+
+#endif

@@ -1,0 +1,215 @@
+#include "run/slot.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "run/steps.h"
+
+/* The longest a slot waits for a backend or a job before it looks around. */
+#define CLAIM_WAIT_MS 5000
+#define UP_WAIT_MS    500
+
+bool slot_leaving(const struct slot *s)
+{
+	return atomic_load(&s->shared->leaving);
+}
+
+bool slot_canceled(struct slot *s)
+{
+	return inbox_is_canceled(&s->inbox);
+}
+
+int64_t slot_time_left(const struct slot *s)
+{
+	if (s->job.deadline_at == 0)
+		return INT64_MAX / 2;
+	return s->job.deadline_at - clock_wall_ms();
+}
+
+void slot_pause(struct slot *s, int64_t ms)
+{
+	struct mail mail;
+
+	inbox_wait(&s->inbox, clock_monotonic_ms() + ms, true, &mail);
+}
+
+const struct prompt *slot_prompt(struct slot *s)
+{
+	if (!s->prompt_tried)
+		s->prompt = prompt_create(s->job.prompt);
+	s->prompt_tried = true;
+	return s->prompt;
+}
+
+/* ---- cancel ---- */
+
+void slot_cancel_job(struct shared *sh, struct slot *slots, size_t count,
+		     const char *job_id)
+{
+	size_t at;
+
+	/* Into the list first, then to the slots: a slot opens its inbox first
+	 * and then looks at the list, so one of the two meets. */
+	box_lock(&sh->box);
+	at = sh->cancel_at++ % COUNT(sh->cancels);
+	(void)snprintf(sh->cancels[at], ID_SIZE, "%s", job_id);
+	box_unlock(&sh->box);
+	for (size_t i = 0; i < count; i++)
+		inbox_cancel(&slots[i].inbox, job_id);
+}
+
+static bool cancel_came_before(struct shared *sh, const char *job_id)
+{
+	bool found = false;
+
+	box_lock(&sh->box);
+	for (size_t i = 0; i < COUNT(sh->cancels); i++)
+		found = found || strcmp(sh->cancels[i], job_id) == 0;
+	box_unlock(&sh->box);
+	return found;
+}
+
+/* ---- one job ---- */
+
+static bool abandon_call(void *ctx)
+{
+	struct slot *s = ctx;
+
+	return slot_leaving(s) || (s->fetching && slot_canceled(s));
+}
+
+static void job_begin(struct slot *s)
+{
+	struct problem why = {0};
+
+	inbox_open(&s->inbox, s->job.id, s->job.prompt_id);
+	if (s->job.cancel_asked || cancel_came_before(s->shared, s->job.id))
+		inbox_cancel(&s->inbox, s->job.id);
+	backend_busy(s->backend, 1);
+	log_event(LOG_INFO, "job.claimed", "job", s->job.id, "backend",
+		  s->backend->name, "prompt", s->job.prompt_id, "attempt",
+		  log_num(s->job.attempts), "phase", phase_name(s->job.phase),
+		  NULL);
+	if (recipe_read(s->job.recipe, &s->arena, &s->recipe, &why))
+		return;
+	log_event(LOG_ERROR, "recipe.unreadable", "job", s->job.id, "why",
+		  why.detail, NULL);
+	s->problem = submit_problem(s, PROBLEM_INTERNAL,
+				    "the job could not be read", NULL, 0);
+	if (store_end(s->shared->store, s->job.id, s->job.prompt_id,
+		      PHASE_FAILED, NULL, s->problem))
+		s->job.phase = PHASE_FAILED;
+}
+
+static void remove_files(struct slot *s)
+{
+	struct problem why = {0};
+
+	if (!files_remove_job(s->shared->files, s->job.id, &why))
+		log_event(LOG_WARN, "files.not_removed", "job", s->job.id,
+			  "why", why.detail, NULL);
+}
+
+/* After the end is stored: nobody waits for what happens here. */
+static void job_end(struct slot *s)
+{
+	enum phase p = s->job.phase;
+
+	inbox_close(&s->inbox);
+	backend_busy(s->backend, -1);
+	board_clear(s->shared->board, s->job.id);
+	if (p == PHASE_QUEUED || phase_final(p))
+		backend_forget(s->backend, s->job.prompt_id);
+	if (p == PHASE_SUCCEEDED)
+		backend_ran_well(s->backend);
+	else if (s->committed > 0 && phase_final(p))
+		remove_files(s);
+	if (phase_final(p))
+		log_event(LOG_INFO, "job.ended", "job", s->job.id, "backend",
+			  s->backend->name, "phase", phase_name(p), NULL);
+	prompt_destroy(s->prompt);
+}
+
+static void job_run(struct slot *s)
+{
+	job_begin(s);
+	steps_run(s);
+	job_end(s);
+}
+
+/* ---- the thread ---- */
+
+static bool alone(const struct slot *s)
+{
+	struct shared *sh = s->shared;
+
+	for (size_t i = 0; i < sh->backend_count; i++) {
+		struct backend *b = &sh->backends[i];
+
+		if (b != s->backend && strcmp(b->pool, s->backend->pool) == 0 &&
+		    backend_is_up(b))
+			return false;
+	}
+	return true;
+}
+
+static bool claim(struct slot *s)
+{
+	struct store_claim c = {.backend = s->backend->name,
+				.pool = s->backend->pool,
+				.alone = alone(s)};
+
+	id_v4(c.prompt_id);
+	if (!store_wait_claim(s->shared->store, &c,
+			      clock_monotonic_ms() + CLAIM_WAIT_MS, &s->arena,
+			      &s->job))
+		return false;
+	s->resumed = strcmp(c.prompt_id, s->job.prompt_id) != 0;
+	return true;
+}
+
+static void between_jobs(struct slot *s)
+{
+	arena_finish(&s->arena);
+	arena_init(&s->arena);
+	s->job = (struct job){0};
+	s->recipe = (struct recipe){0};
+	s->history = (struct history){0};
+	s->resumed = s->posted = s->second_used = s->have_history = false;
+	s->prompt_tried = s->counted = s->fetching = false;
+	s->prompt = NULL;
+	s->outputs = s->problem = s->detail = NULL;
+	s->committed = 0;
+}
+
+static void *slot_run(void *arg)
+{
+	struct slot *s = arg;
+	struct shared *sh = s->shared;
+
+	s->client = comfy_client_create(&s->backend->server);
+	comfy_client_stop_when(s->client, abandon_call, s);
+	while (!atomic_load(&sh->stopping)) {
+		int64_t until = clock_monotonic_ms() + UP_WAIT_MS;
+
+		if (!backend_wait_up(s->backend, until))
+			continue;
+		between_jobs(s);
+		if (claim(s))
+			job_run(s);
+	}
+	between_jobs(s);
+	comfy_client_destroy(s->client);
+	box_lock(&sh->box);
+	sh->alive--;
+	box_wake(&sh->box);
+	box_unlock(&sh->box);
+	return NULL;
+}
+
+void slot_start(struct slot *s)
+{
+	s->thread = box_thread(s->name, slot_run, s);
+}

@@ -1,0 +1,105 @@
+#ifndef RUN_SLOT_H
+#define RUN_SLOT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/box.h"
+#include "base/id.h"
+#include "comfy/client.h"
+#include "comfy/history.h"
+#include "comfy/ws.h"
+#include "jobs/board.h"
+#include "jobs/files.h"
+#include "jobs/job.h"
+#include "jobs/recipe.h"
+#include "jobs/store.h"
+#include "run/backend.h"
+#include "run/inbox.h"
+#include "run/progress.h"
+#include "run/prompt.h"
+
+struct health;
+
+/* What all slots share: set before their threads start, and kept until they
+ * are joined. */
+struct shared {
+	struct store *store;
+	struct files *files;
+	struct board *board;
+	struct ws *ws;
+	struct health *health;
+	struct backend *backends;
+	size_t backend_count;
+
+	int64_t stall_ms;
+	int64_t poll_ms;
+	int64_t call_ms;
+	int64_t fetch_ms;
+	int64_t max_output_bytes;
+
+	atomic_bool stopping; /* claim nothing more */
+	atomic_bool leaving;  /* leave even a running job in its phase */
+
+	struct box box;
+	unsigned alive; /* under the lock: slot threads that still run */
+	/* Under the lock: jobs whose cancellation was asked for, the last few:
+	 * the news may come before the slot has opened its inbox. */
+	char cancels[64][ID_SIZE];
+	size_t cancel_at;
+};
+
+/*
+ * A thread that carries one job at a time from its claim to its end. What
+ * follows the inbox belongs to that thread alone.
+ */
+struct slot {
+	struct shared *shared;
+	struct backend *backend;
+	size_t backend_index;
+	pthread_t thread;
+	char name[16];
+	struct inbox inbox;
+
+	struct comfy_client *client;
+	bool fetching; /* a cancel ends the call under way */
+
+	/* Of the job in work; all zero between jobs. */
+	struct arena arena;
+	struct job job;
+	struct recipe recipe;
+	bool resumed;	       /* the attempt began before this process did */
+	bool posted;	       /* ComfyUI may have an entry of it */
+	bool second_used;      /* it was posted again after freeing memory */
+	struct prompt *prompt; /* parsed late, see prompt.h */
+	bool prompt_tried;
+	struct progress_track track;
+	struct history history;
+	bool have_history;
+	unsigned committed;  /* output files on disk */
+	const char *outputs; /* JSON text, for the end */
+	const char *problem; /* JSON text, for the end */
+	const char *detail;  /* better words than the failure's own, or NULL */
+	bool counted;	     /* for a release */
+};
+
+void slot_start(struct slot *s);
+/* From the store's listener: to whichever slot has that job. */
+void slot_cancel_job(struct shared *sh, struct slot *slots, size_t count,
+		     const char *job_id);
+
+/* For the steps: */
+const struct prompt *slot_prompt(struct slot *s); /* NULL when unreadable */
+bool slot_leaving(const struct slot *s);
+bool slot_canceled(struct slot *s);
+/* Milliseconds until the job's deadline; INT64_MAX / 2 when it has none. */
+int64_t slot_time_left(const struct slot *s);
+/* Sleeps, but wakes for a cancel or a stop. */
+void slot_pause(struct slot *s, int64_t ms);
+
+#endif
