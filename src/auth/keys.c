@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,6 +212,7 @@ struct keys *keys_start(const struct keys_options *o, struct access *access)
 {
 	struct keys *k = mem_alloc(sizeof(*k));
 
+	assert(o->jwks_url == NULL || keys_url_valid(o->jwks_url, NULL));
 	k->access = access;
 	k->jwks_file = copy(o->files.jwks_file);
 	k->pem_file = copy(o->files.pem_file);
