@@ -58,6 +58,17 @@ static inline EVP_PKEY **sign_slot(enum sign_key which)
 	return &keys[which];
 }
 
+static inline EVP_PKEY *sign_generate_pss(void)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
+	EVP_PKEY *key = NULL;
+
+	sign_must(EVP_PKEY_keygen_init(ctx) == 1 &&
+		  EVP_PKEY_generate(ctx, &key) == 1);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
 /* Made at the first use, kept until sign_free(). */
 static inline EVP_PKEY *sign_key(enum sign_key which)
 {
@@ -78,7 +89,7 @@ static inline EVP_PKEY *sign_key(enum sign_key which)
 	else if (which == SIGN_RSA_SMALL)
 		*key = EVP_RSA_gen(1024);
 	else if (which == SIGN_RSA_PSS)
-		*key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA-PSS", (size_t)2048);
+		*key = sign_generate_pss();
 	else
 		*key = EVP_PKEY_Q_keygen(NULL, NULL,
 					 which == SIGN_ED25519 ? "ED25519"
