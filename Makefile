@@ -1,4 +1,5 @@
-# One Makefile, no recursion, no generated build files.
+# One Makefile, no generated build files. It calls itself only to build after
+# the missing packages were installed.
 #
 #   make                 build/comfygate (and build/standin for the tests)
 #   make unit            build and run the unit tests
@@ -22,10 +23,10 @@ WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 CFLAGS  ?= -O2 -g
 
 PKGS     = libcurl libcjson libwebsockets libjwt sqlite3 openssl zlib
-PKG_INC := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(PKGS)))
-PKG_LIB := $(shell pkg-config --libs $(PKGS))
+PKG_INC := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(PKGS) 2>/dev/null))
+PKG_LIB := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 LIBS     = $(PKG_LIB) -lfcgi -lm -lpthread
-STANDIN_LIBS := $(shell pkg-config --libs libwebsockets libcjson zlib) \
+STANDIN_LIBS := $(shell pkg-config --libs libwebsockets libcjson zlib 2>/dev/null) \
            -lm -lpthread
 
 override CFLAGS += -std=c11 -D_GNU_SOURCE $(WARN) -MMD -MP -Isrc -Itests \
@@ -77,17 +78,24 @@ $(BUILD)/%.o: %.c
 unit: $(UNIT)
 	@tests/unit.sh $(UNIT)
 
-test: all $(UNIT)
-	@BUILD=$(BUILD) tests/test.sh
+# The packages that are missing come first: pkg-config is asked anew then.
+test:
+	@tests/deps.sh test
+	@$(MAKE) --no-print-directory all $(UNIT)
+	@BUILD=$(BUILD) SAN=$(SAN) tests/test.sh
 
-run: all
+run:
+	@tests/deps.sh run
+	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) tests/run.sh
 
-bench: all $(BENCH)
+bench:
+	@tests/deps.sh bench
+	@$(MAKE) --no-print-directory all $(BENCH)
 	@BUILD=$(BUILD) tests/bench.sh
 
 deps:
-	@tests/deps.sh
+	@tests/deps.sh build
 
 layers:
 	@tests/layers.sh src && echo "layers ok"
