@@ -16,7 +16,7 @@
  */
 struct arena {
 	struct arena_block *head; /* newest block; NULL while nothing is held */
-	size_t held;              /* bytes asked of malloc so far */
+	size_t held;		  /* bytes asked of malloc so far */
 };
 
 /* A zeroed struct arena is ready for use, too. */

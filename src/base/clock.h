@@ -6,7 +6,7 @@
 #include <time.h>
 
 /* Any thread. Wall time is for what is written down, monotonic for waiting. */
-int64_t clock_wall_ms(void);      /* since 1970, UTC */
+int64_t clock_wall_ms(void);	  /* since 1970, UTC */
 int64_t clock_monotonic_ms(void); /* CLOCK_MONOTONIC */
 /* The absolute CLOCK_MONOTONIC time `ms` from now, for a condition variable
  * that waits by that clock (base/box.h). */

@@ -9,7 +9,7 @@
 #include "base/attr.h"
 
 /* Hashes, randomness and base64url, by OpenSSL. Any thread. */
-#define DIGEST_SIZE     32
+#define DIGEST_SIZE	32
 #define DIGEST_HEX_SIZE 65
 
 void digest_sha256(const void *bytes, size_t n, unsigned char out[DIGEST_SIZE]);

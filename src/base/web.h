@@ -25,12 +25,12 @@ void web_destroy(struct web *w);
 struct web_call {
 	const char *method; /* "GET", "POST", "PUT", "DELETE" */
 	const char *url;
-	const char *content_type;   /* of the body; NULL when there is none */
-	const void *body;           /* borrowed until the call returns */
+	const char *content_type; /* of the body; NULL when there is none */
+	const void *body;	  /* borrowed until the call returns */
 	size_t body_len;
 	const char *const *headers; /* "Name: value", ended by NULL; or NULL */
-	int64_t timeout_ms;         /* of the whole call; required */
-	size_t max_bytes;           /* ceiling of the answer's body; required */
+	int64_t timeout_ms;	    /* of the whole call; required */
+	size_t max_bytes;	    /* ceiling of the answer's body; required */
 	/*
 	 * A connection that died while reused makes curl send a POST again
 	 * without a word: true takes a fresh one, for calls that must not
@@ -48,20 +48,20 @@ struct web_call {
 };
 
 enum web_outcome {
-	WEB_ANSWERED,    /* status and body are there, whatever they say */
-	WEB_REFUSED,     /* no connection was made: nothing has been sent */
-	WEB_BROKEN,      /* it may have arrived all the same */
-	WEB_TIMED_OUT,   /* likewise */
-	WEB_TOO_LARGE,   /* the body went past max_bytes */
-	WEB_STOPPED,     /* by stop() or the sink */
+	WEB_ANSWERED,  /* status and body are there, whatever they say */
+	WEB_REFUSED,   /* no connection was made: nothing has been sent */
+	WEB_BROKEN,    /* it may have arrived all the same */
+	WEB_TIMED_OUT, /* likewise */
+	WEB_TOO_LARGE, /* the body went past max_bytes */
+	WEB_STOPPED,   /* by stop() or the sink */
 };
 
 struct web_answer {
-	int status;             /* 0 when none came */
-	struct buf body;        /* buf_finish() it */
+	int status;		/* 0 when none came */
+	struct buf body;	/* buf_finish() it */
 	char content_type[128]; /* lower case, without parameters; "" none */
-	char detail[256];       /* what failed, for the log */
-	int64_t max_age_s;      /* of Cache-Control; -1 none */
+	char detail[256];	/* what failed, for the log */
+	int64_t max_age_s;	/* of Cache-Control; -1 none */
 };
 
 /* Fills *answer whatever happens; the caller calls web_answer_finish(). */
