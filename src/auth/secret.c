@@ -77,7 +77,7 @@ static bool make_folder_of(struct arena *a, const char *path,
 	if (slash == NULL || slash == path)
 		return true;
 	return file_make_dirs(arena_strndup(a, path, (size_t)(slash - path)),
-			      0700, why);
+			      0750, why);
 }
 
 /* Written whole beside its place and then linked there: link() fails where
