@@ -334,35 +334,46 @@ static void test_shape(void)
 	char *body =
 		arena_strndup(&sign_arena, dot + 1, (size_t)(last - dot - 1));
 	const struct {
-		const char *name, *token;
+		const char *name, *token, *detail;
 	} cases[] = {
-		{"nothing", ""},
-		{"one dot", "."},
-		{"two dots", ".."},
-		{"three dots", "..."},
+		{"nothing", "", "empty"},
+		{"one dot", ".", "empty"},
+		{"two dots", "..", "empty"},
+		{"three dots", "...", "empty"},
+		{"one part", head, "three parts"},
 		{"no signature",
-		 arena_printf(&sign_arena, "%s.%s.", head, body)},
+		 arena_printf(&sign_arena, "%s.%s.", head, body), "empty"},
 		{"no signature, no dot",
-		 arena_printf(&sign_arena, "%s.%s", head, body)},
-		{"no payload", arena_printf(&sign_arena, "%s.%s", head, last)},
-		{"no header", arena_printf(&sign_arena, "%s", dot)},
+		 arena_printf(&sign_arena, "%s.%s", head, body), "three parts"},
+		{"no payload", arena_printf(&sign_arena, "%s.%s", head, last),
+		 "empty"},
+		{"no header", dot, "empty"},
 		{"five parts (JWE)",
-		 arena_printf(&sign_arena, "%s.AA.AA", good)},
-		{"a dot after it", arena_printf(&sign_arena, "%s.", good)},
-		{"padding", arena_printf(&sign_arena, "%s=", good)},
-		{"a space after it", arena_printf(&sign_arena, "%s ", good)},
-		{"a newline after it", arena_printf(&sign_arena, "%s\n", good)},
-		{"a space before it", arena_printf(&sign_arena, " %s", good)},
+		 arena_printf(&sign_arena, "%s.AA.AA", good), "three parts"},
+		{"a dot after it", arena_printf(&sign_arena, "%s.", good),
+		 "three parts"},
+		{"padding", arena_printf(&sign_arena, "%s=", good),
+		 "not base64url"},
+		{"a space after it", arena_printf(&sign_arena, "%s ", good),
+		 "not base64url"},
+		{"a newline after it", arena_printf(&sign_arena, "%s\n", good),
+		 "not base64url"},
+		{"a space before it", arena_printf(&sign_arena, " %s", good),
+		 "not base64url"},
 		{"+ of base64",
-		 arena_printf(&sign_arena, "%s.+%s%s", head, body, last)},
+		 arena_printf(&sign_arena, "%s.+%s%s", head, body, last),
+		 "not base64url"},
 		{"/ of base64",
-		 arena_printf(&sign_arena, "%s./%s%s", head, body, last)},
-		{"not ASCII", arena_printf(&sign_arena, "%s\xc3\xa9", good)},
+		 arena_printf(&sign_arena, "%s./%s%s", head, body, last),
+		 "not base64url"},
+		{"not ASCII", arena_printf(&sign_arena, "%s\xc3\xa9", good),
+		 "not base64url"},
 	};
 
 	ok(verify(good, keys, &rules) == TOKEN_VALID, "shape: good");
 	for (size_t i = 0; i < COUNT(cases); i++)
-		ok(verify(cases[i].token, keys, &rules) == TOKEN_INVALID,
+		ok(verify(cases[i].token, keys, &rules) == TOKEN_INVALID &&
+			   strstr(why.detail, cases[i].detail),
 		   "shape: %s (%s)", cases[i].name, why.detail);
 	ok(verify(long_subject(255), keys, &rules) == TOKEN_VALID,
 	   "a subject of 255 bytes");
@@ -435,7 +446,7 @@ static void test_ecdsa_lengths(void)
 	char *text = arena_printf(&sign_arena, "%s.%s",
 				  sign_text64("{\"alg\":\"ES256\"}"),
 				  sign_text64(PAYLOAD));
-	unsigned char sig[256] = {0};
+	unsigned char sig[256] = {0}, wide[66] = {0};
 	unsigned passed = 0;
 
 	for (size_t n = 1; n <= 132; n++) {
@@ -456,6 +467,69 @@ static void test_ecdsa_lengths(void)
 			       sign_b64(sig + 1, 64)),
 		  keys, &rules) == TOKEN_VALID,
 	   "ES256 with its own signature");
+	memmove(wide + 1, sig + 1, 32);
+	memmove(wide + 34, sig + 33, 32);
+	ok(verify(arena_printf(&sign_arena, "%s.%s", text, sign_b64(wide, 66)),
+		  keys, &rules) == TOKEN_INVALID,
+	   "ES256 with a zero before each of its numbers");
+	keyset_drop(keys);
+}
+
+/* RFC 7518, 3.5: the salt is as long as the digest. */
+static void test_pss_salt(void)
+{
+	struct keyset *keys = sign_set_of(SIGN_RSA, "");
+	char *text = arena_printf(&sign_arena, "%s.%s",
+				  sign_text64("{\"alg\":\"PS256\"}"),
+				  sign_text64(PAYLOAD));
+	static const struct {
+		int salt;
+		enum token_outcome want;
+	} cases[] = {
+		{32, TOKEN_VALID}, {20, TOKEN_INVALID}, {0, TOKEN_INVALID}};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+		EVP_PKEY_CTX *pctx = NULL;
+		unsigned char sig[256];
+		size_t n = sizeof(sig);
+
+		sign_must(EVP_DigestSignInit(ctx, &pctx, EVP_sha256(), NULL,
+					     sign_key(SIGN_RSA)) == 1 &&
+			  EVP_PKEY_CTX_set_rsa_padding(
+				  pctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+			  EVP_PKEY_CTX_set_rsa_pss_saltlen(
+				  pctx, cases[i].salt) == 1 &&
+			  EVP_DigestSign(ctx, sig, &n,
+					 (const unsigned char *)text,
+					 strlen(text)) == 1);
+		EVP_MD_CTX_free(ctx);
+		ok(verify(arena_printf(&sign_arena, "%s.%s", text,
+				       sign_b64(sig, n)),
+			  keys, &rules) == cases[i].want,
+		   "PS256 with a salt of %d bytes", cases[i].salt);
+	}
+	keyset_drop(keys);
+}
+
+/* No token makes us try keys without end. */
+static void test_many_keys(void)
+{
+	char *jwks = arena_strdup(&sign_arena, "");
+	struct keyset *keys;
+
+	for (int i = 0; i < 9; i++)
+		jwks = arena_printf(
+			&sign_arena, "%s%s%s", jwks, i > 0 ? "," : "",
+			sign_jwk(SIGN_ED25519,
+				 arena_printf(&sign_arena, ",\"kid\":\"%d\"",
+					      i)));
+	keys = sign_set(arena_printf(&sign_arena, "{\"keys\":[%s]}", jwks));
+	ok(verify(sign_token("EdDSA", SIGN_ED448, "{\"alg\":\"EdDSA\"}",
+			     PAYLOAD),
+		  keys, &rules) == TOKEN_INVALID &&
+		   strstr(why.detail, "names no key"),
+	   "nine keys that may fit are not all tried (%s)", why.detail);
 	keyset_drop(keys);
 }
 
@@ -558,13 +632,18 @@ static void mutate(char *t, size_t *n)
 
 static void test_mutations(void)
 {
-	static const size_t chosen[] = {0, 3, 9, 12};
+	static const struct {
+		size_t signer;
+		const char *typ;
+	} chosen[] = {
+		{0, "JWT"}, {0, "at+jwt"}, {3, "JWT"}, {9, "JWT"}, {12, "JWT"},
+	};
 	unsigned passed = 0, changed = 0;
 
 	for (size_t i = 0; i < 10000; i++) {
 		static struct keyset *keys[COUNT(chosen)];
 		static char *tokens[COUNT(chosen)];
-		size_t which = i % COUNT(chosen), s = chosen[which];
+		size_t which = i % COUNT(chosen), s = chosen[which].signer;
 		size_t n, whole;
 		char copy[2048];
 		struct principal *p = NULL;
@@ -573,7 +652,10 @@ static void test_mutations(void)
 			keys[which] = sign_set_of(signers[s].key, "");
 			tokens[which] = sign_token(
 				signers[s].alg, signers[s].key,
-				header_of(signers[s].alg, ",\"typ\":\"JWT\""),
+				header_of(signers[s].alg,
+					  arena_printf(&sign_arena,
+						       ",\"typ\":\"%s\"",
+						       chosen[which].typ)),
 				PAYLOAD);
 		}
 		whole = n = strlen(tokens[which]);
@@ -697,6 +779,8 @@ int main(void)
 	test_spare_bits();
 	test_confusion();
 	test_ecdsa_lengths();
+	test_pss_salt();
+	test_many_keys();
 	test_kids();
 	test_mutations();
 	test_principal();
