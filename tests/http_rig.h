@@ -218,7 +218,7 @@ static inline void rig_handle(void *ctx, struct exchange *x)
 	struct rig *g = ctx;
 	const struct request *q = exchange_request(x);
 
-	g->tickets_rise &= exchange_ticket(x) == g->last_ticket + 1;
+	g->tickets_rise &= exchange_ticket(x) > g->last_ticket;
 	g->last_ticket = exchange_ticket(x);
 	if (strcmp(q->path, "/park") == 0)
 		rig_park(g, x);

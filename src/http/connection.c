@@ -306,6 +306,10 @@ static void dispatch(struct connection *c)
 	c->state = CONNECTION_OPEN;
 	timer_stop(&s->timers, &c->timer);
 	atomic_fetch_add(&s->open, 1);
+	if (x->too_long) {
+		exchange_refuse(x);
+		return;
+	}
 	s->handle(s->handle_ctx, x);
 	/* A handler that neither replied nor kept it has a bug: nobody would
 	 * ever answer. */

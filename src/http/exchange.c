@@ -277,6 +277,37 @@ static void put_end(struct buf *to, const struct reply *r, bool stream)
 	buf_adds(to, "\r\n");
 }
 
+/* The only two problems that http/ tells by itself. */
+static const struct own_problem {
+	int status;
+	const char *type, *title, *detail;
+} internal = {500, "internal", "Internal error",
+	      "the answer could not be written"},
+  too_long = {431, "malformed-request", "Malformed request",
+	      "the request has too many header fields, or too long ones"};
+
+static void put_problem(struct buf *to, const struct own_problem *p,
+			const struct exchange *x)
+{
+	buf_addf(to,
+		 "{\"type\": \"/problems/%s\", \"title\": \"%s\", "
+		 "\"status\": %d, \"detail\": \"%s\", "
+		 "\"request_id\": \"%s\"}",
+		 p->type, p->title, p->status, p->detail,
+		 x->request.request_id);
+}
+
+static struct reply problem_reply(const struct own_problem *p,
+				  const struct buf *body)
+{
+	return (struct reply){
+		.status = p->status,
+		.content_type = "application/problem+json",
+		.body = buf_str(body),
+		.body_len = body->len,
+	};
+}
+
 /* An answer that cannot be sent as it is: our mistake, and the caller is told
  * no more than that. */
 static void put_internal(struct buf *head, struct buf *body,
@@ -285,18 +316,8 @@ static void put_internal(struct buf *head, struct buf *body,
 	log_event(LOG_ERROR, "http.reply", "request", x->request.request_id,
 		  "why", "a header is not well formed or too long", NULL);
 	buf_clear(head);
-	buf_addf(body,
-		 "{\"type\": \"/problems/internal\", "
-		 "\"title\": \"Internal error\", \"status\": 500, "
-		 "\"detail\": \"the answer could not be written\", "
-		 "\"request_id\": \"%s\"}",
-		 x->request.request_id);
-	*r = (struct reply){
-		.status = 500,
-		.content_type = "application/problem+json",
-		.body = buf_str(body),
-		.body_len = body->len,
-	};
+	put_problem(body, &internal, x);
+	*r = problem_reply(&internal, body);
 	put_head(head, x, r);
 	put_end(head, r, false);
 }
@@ -354,6 +375,18 @@ void exchange_reply(struct exchange *x, const struct reply *given)
 	if (write_records(c, head.at, head.len, r.body, len, true))
 		connection_done(detach(x));
 	buf_finish(&head);
+	buf_finish(&body);
+}
+
+void exchange_refuse(struct exchange *x)
+{
+	struct reply r;
+	struct buf body;
+
+	buf_init(&body, HEAD_MAX);
+	put_problem(&body, &too_long, x);
+	r = problem_reply(&too_long, &body);
+	exchange_reply(x, &r);
 	buf_finish(&body);
 }
 

@@ -44,6 +44,7 @@ struct frames {
 	uint16_t content; /* bytes of the record still to come */
 	uint16_t id;
 	bool too_large; /* the body went past body_max and was dropped */
+	bool too_long;	/* the parameters likewise, past FRAMES_PARAMS_MAX */
 	unsigned char head[8];
 	unsigned char begin[8]; /* the body of BEGIN_REQUEST */
 	char *params;

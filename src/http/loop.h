@@ -30,6 +30,9 @@
 #define HTTP_ACCEPT_PAUSE_MS 100
 #define HTTP_READ_CHUNK	     65536
 #define HTTP_EVERY_MAX	     8
+/* A request with more header fields, or longer ones than FRAMES_PARAMS_MAX, is
+ * answered 431 here and reaches no handler. */
+#define HTTP_HEADERS_MAX 128
 
 enum connection_state {
 	CONNECTION_IDLE,     /* no request; a timer when new or draining */
@@ -79,7 +82,8 @@ struct exchange {
 	struct arena arena;
 	bool kept;
 	bool streaming;
-	bool ending; /* being told that the caller is gone */
+	bool ending;   /* being told that the caller is gone */
+	bool too_long; /* its header fields are too many or too long */
 };
 
 /* The kept exchanges by their ticket. */
@@ -169,6 +173,7 @@ MUST_USE struct exchange *request_read(struct connection *c);
 /* exchange.c */
 void exchange_hang_up(struct exchange *x);
 void exchange_free(struct exchange *x);
+void exchange_refuse(struct exchange *x); /* 431 */
 struct exchange *tickets_find(const struct tickets *t, uint64_t ticket);
 void tickets_add(struct tickets *t, struct exchange *x);
 void tickets_remove(struct tickets *t, struct exchange *x);

@@ -26,6 +26,10 @@ static void take_header(struct exchange *x, const struct fastcgi_param *p)
 {
 	struct header *same = find(x, p->name);
 
+	if (same == NULL && x->header_count == HTTP_HEADERS_MAX) {
+		x->too_long = true;
+		return;
+	}
 	if (same == NULL) {
 		x->headers[x->header_count++] =
 			(struct header){.name = p->name, .value = p->value};
@@ -36,8 +40,12 @@ static void take_header(struct exchange *x, const struct fastcgi_param *p)
 
 static void take_headers(struct exchange *x, const struct fastcgi_request *from)
 {
-	x->headers = arena_array(&x->arena, from->count, sizeof(*x->headers));
-	for (size_t i = 0; i < from->count; i++) {
+	size_t most = from->count;
+
+	if (most > HTTP_HEADERS_MAX)
+		most = HTTP_HEADERS_MAX;
+	x->headers = arena_array(&x->arena, most, sizeof(*x->headers));
+	for (size_t i = 0; i < from->count && !x->too_long; i++) {
 		const struct fastcgi_param *p = &from->params[i];
 
 		if (text_starts(p->name, "HTTP_"))
@@ -120,14 +128,31 @@ static void take_body(struct exchange *x, struct frames *in)
 	x->request.body_too_large = in->too_large;
 }
 
+static void take_params(struct exchange *x, const struct fastcgi_request *from)
+{
+	const char *host;
+	bool https = strcmp(param(from, "REQUEST_SCHEME"), "https") == 0 ||
+		     text_same_nocase(param(from, "HTTPS"), "on");
+
+	take_headers(x, from);
+	split_uri(x, param(from, "REQUEST_URI"));
+	keep_text(x, param(from, "REQUEST_METHOD"), param(from, "REQUEST_ID"));
+	host = exchange_header(x, "Host");
+	x->request.scheme = https ? "https" : "http";
+	x->request.host = host != NULL && host_valid(host) ? host : "";
+	x->request.server_addr = param(from, "SERVER_ADDR");
+}
+
 /* NULL where the parameters are not well formed. Empties c->in. */
 struct exchange *request_read(struct connection *c)
 {
 	struct exchange *x = mem_alloc(sizeof(*x));
-	struct fastcgi_request from;
-	const char *host, *https;
+	/* For parameters that were dropped: what BEGIN_REQUEST said. */
+	struct fastcgi_request from = {.keep_conn = c->in.begin[2] & 1};
 
-	if (!fastcgi_parse(&c->server->fastcgi, &c->in, &x->arena, &from)) {
+	x->too_long = c->in.too_long;
+	if (!x->too_long &&
+	    !fastcgi_parse(&c->server->fastcgi, &c->in, &x->arena, &from)) {
 		arena_finish(&x->arena);
 		free(x);
 		return NULL;
@@ -135,21 +160,9 @@ struct exchange *request_read(struct connection *c)
 	x->connection = c;
 	c->id = c->in.id;
 	c->keep = from.keep_conn;
-	take_headers(x, &from);
+	take_params(x, &from);
 	take_body(x, &c->in);
 	frames_reset(&c->in);
-	split_uri(x, param(&from, "REQUEST_URI"));
-	keep_text(x, param(&from, "REQUEST_METHOD"),
-		  param(&from, "REQUEST_ID"));
-	https = param(&from, "HTTPS");
-	x->request.scheme =
-		strcmp(param(&from, "REQUEST_SCHEME"), "https") == 0 ||
-				text_same_nocase(https, "on")
-			? "https"
-			: "http";
-	host = exchange_header(x, "Host");
-	x->request.host = host != NULL && host_valid(host) ? host : "";
-	x->request.server_addr = param(&from, "SERVER_ADDR");
 	return x;
 }
 

@@ -102,6 +102,51 @@ static void test_headers(struct rig *g)
 	close(fd);
 }
 
+static bool refused(int fd, const struct buf *params)
+{
+	struct fcgi_answer a;
+	struct buf wire;
+	bool right;
+
+	buf_init(&wire, 1 << 20);
+	fcgi_whole(&wire, 1, true, params, 32768, "", 0);
+	fcgi_send(fd, wire.at, wire.len);
+	fcgi_read(fd, &a);
+	right = a.ended && fcgi_status(&a) == 431 &&
+		strstr(fcgi_body(&a), "/problems/malformed-request") != NULL;
+	fcgi_answer_finish(&a);
+	buf_finish(&wire);
+	return right;
+}
+
+/* Told by the server itself, as problem+json; the connection goes on. */
+static void test_too_long(struct rig *g)
+{
+	int fd = rig_connect(g);
+	struct buf params;
+	char *value = mem_alloc(62001);
+
+	buf_init(&params, 1 << 20);
+	memset(value, 'v', 62000);
+	fcgi_param(&params, "REQUEST_METHOD", "GET");
+	fcgi_param(&params, "HTTP_LONG", value);
+	ok(refused(fd, &params), "62,000 bytes of header");
+	buf_clear(&params);
+	fcgi_param(&params, "REQUEST_METHOD", "GET");
+	for (int i = 0; i < 129; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "HTTP_A%d", i);
+		fcgi_param(&params, name, "b");
+	}
+	ok(refused(fd, &params), "129 header fields");
+	rig_get(fd, 1, "/hello", "a");
+	ok(rig_expect(fd, 1, 200, "a"), "and the connection goes on");
+	buf_finish(&params);
+	free(value);
+	close(fd);
+}
+
 /* A value of 20,000 bytes: libfcgi's buffer has 8,192. */
 static void test_long_header(struct rig *g)
 {
@@ -357,6 +402,7 @@ int main(void)
 	test_simple(g);
 	test_bytewise(g);
 	test_headers(g);
+	test_too_long(g);
 	test_long_header(g);
 	test_bodies(g);
 	test_answers(g);
@@ -369,7 +415,7 @@ int main(void)
 	server_drain(g->server);
 	while (!server_idle(g->server))
 		sched_yield();
-	ok(g->tickets_rise, "tickets count up by one");
+	ok(g->tickets_rise, "tickets count up");
 	rig_stop(g);
 	return tap_done();
 }
