@@ -33,7 +33,6 @@ enum alg {
 };
 
 #define ALG_BIT(a) (1u << (a))
-#define ALG_HMAC   (ALG_BIT(ALG_HS256) | ALG_BIT(ALG_HS384) | ALG_BIT(ALG_HS512))
 #define ALG_RSA	   (ALG_BIT(ALG_RS256) | ALG_BIT(ALG_RS384) | ALG_BIT(ALG_RS512))
 #define ALG_PSS	   (ALG_BIT(ALG_PS256) | ALG_BIT(ALG_PS384) | ALG_BIT(ALG_PS512))
 

@@ -263,7 +263,7 @@ static enum jwk_outcome narrow(const struct json *jwk, struct key *key,
 	if (!alg_from_name(json_string(v), &alg))
 		return JWK_OTHER;
 	if (!key_narrow(key, ALG_BIT(alg))) {
-		bad(why, "alg is not one of this type of key");
+		bad(why, "alg is not one of this type and size of key");
 		return JWK_BAD;
 	}
 	return JWK_KEY;

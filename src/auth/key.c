@@ -130,7 +130,12 @@ struct key *key_from_secret(const void *bytes, size_t len, struct problem *why)
 	k->secret = mem_alloc(len);
 	memcpy(k->secret, bytes, len);
 	k->secret_len = len;
-	k->algs = ALG_HMAC;
+	/* RFC 7518, 3.2: at least as long as the hash. */
+	k->algs = ALG_BIT(ALG_HS256);
+	if (len >= 48)
+		k->algs |= ALG_BIT(ALG_HS384);
+	if (len >= 64)
+		k->algs |= ALG_BIT(ALG_HS512);
 	return k;
 }
 

@@ -24,7 +24,8 @@
  * The other side of auth/: makes keys, JWKs and tokens with OpenSSL alone, so
  * that nothing under test signs what it verifies. What goes wrong here aborts.
  */
-#define SIGN_SECRET "0123456789abcdef0123456789abcdef"
+#define SIGN_SECRET                                                            \
+	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 static struct arena sign_arena;
 

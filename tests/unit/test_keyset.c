@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "tap.h"
 
+#define SECRET_32 "0123456789abcdef0123456789abcdef"
+
 static struct problem why;
 
 static struct keyset *load(struct keyset_sources s)
@@ -68,9 +70,9 @@ static void test_served(void)
 		{"unknown members", SIGN_P256,
 		 ",\"x5t\":\"AA\",\"nbf\":1,\"oth\":null", "ES256 "},
 		{"alg of another type", SIGN_RSA, ",\"alg\":\"ES256\"",
-		 "alg is not one of this type of key"},
+		 "alg is not one of this type and size of key"},
 		{"alg of another curve", SIGN_P384, ",\"alg\":\"ES256\"",
-		 "alg is not one of this type of key"},
+		 "alg is not one of this type and size of key"},
 		{"alg a number", SIGN_RSA, ",\"alg\":1", "alg must be text"},
 		{"use a number", SIGN_RSA, ",\"use\":1", "use must be text"},
 		{"key_ops text", SIGN_RSA, ",\"key_ops\":\"verify\"",
@@ -147,6 +149,33 @@ static void test_bad_jwks(void)
 	}
 	is_str(why.where + strlen(why.where) - 7, "/keys/0",
 	       "where names the key");
+}
+
+/* RFC 7518, 3.2. */
+static void test_secret_lengths(void)
+{
+	static const struct {
+		int bytes;
+		const char *alg, *want;
+	} cases[] = {
+		{32, "", "HS256 "},
+		{47, "", "HS256 "},
+		{48, "", "HS256 HS384 "},
+		{63, "", "HS256 HS384 "},
+		{64, "", "HS256 HS384 HS512 "},
+		{47, ",\"alg\":\"HS384\"",
+		 "alg is not one of this type and size of key"},
+		{63, ",\"alg\":\"HS512\"",
+		 "alg is not one of this type and size of key"},
+		{64, ",\"alg\":\"HS512\"", "HS512 "},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		is_str(served(arena_printf(
+			       &sign_arena, "{\"kty\":\"oct\",\"k\":\"%s\"%s}",
+			       sign_b64(SIGN_SECRET, (size_t)cases[i].bytes),
+			       cases[i].alg)),
+		       cases[i].want, "a secret and its length");
 }
 
 static void test_off_curve(void)
@@ -298,8 +327,8 @@ static void test_secrets(void)
 		mode_t mode;
 		const char *detail; /* NULL: it is taken */
 	} cases[] = {
-		{"32 bytes", SIGN_SECRET, 0600, NULL},
-		{"32 bytes and a newline", SIGN_SECRET "\n", 0400, NULL},
+		{"32 bytes", SECRET_32, 0600, NULL},
+		{"32 bytes and a newline", SECRET_32 "\n", 0400, NULL},
 		{"31 bytes and a newline", "0123456789abcdef0123456789abcde\n",
 		 0600, "at least 32 bytes, this one has 31"},
 		{"empty", "", 0600, "this one has 0"},
@@ -449,6 +478,7 @@ int main(void)
 	log_set_level(LOG_NONE);
 	test_served();
 	test_bad_jwks();
+	test_secret_lengths();
 	test_off_curve();
 	test_files();
 	test_pem_kinds();
