@@ -113,7 +113,7 @@ static bool read_header(const struct json *header, struct arena *a,
 bool jose_read(const char *token, size_t len, struct arena *a, struct jose *out,
 	       struct problem *why)
 {
-	size_t part[3], header_len = 0;
+	size_t part[3] = {0}, header_len = 0;
 	unsigned char *header;
 	struct json_doc *doc;
 	bool good;
