@@ -1,0 +1,351 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/id.h"
+#include "jobs/files.h"
+
+#define DIR_MODE  0750
+#define FILE_MODE 0640 /* nginx reads them, by its group */
+#define ROOM_MS	  1000 /* how long an answer about free space holds */
+
+struct files {
+	char *root;
+	int64_t min_free;
+	atomic_llong asked_at; /* monotonic ms of the last statvfs */
+	atomic_bool room;
+};
+
+struct file_sink {
+	struct files *files;
+	char job[ID_SIZE];
+	char path[4096]; /* the temporary name */
+	int fd;
+	int error; /* errno of the first failure; EFBIG: past the ceiling */
+	int64_t size, max;
+	struct digest *digest;
+	unsigned char head[FILES_HEAD];
+};
+
+struct files *files_open(const char *root, int64_t min_free_bytes,
+			 struct problem *why)
+{
+	struct files *f;
+
+	if (!file_make_dirs(root, DIR_MODE, why))
+		return NULL;
+	f = mem_alloc(sizeof(*f));
+	f->root = mem_strdup(root);
+	f->min_free = min_free_bytes;
+	atomic_init(&f->asked_at, INT64_MIN / 2);
+	atomic_init(&f->room, true);
+	return f;
+}
+
+void files_close(struct files *f)
+{
+	if (f == NULL)
+		return;
+	free(f->root);
+	free(f);
+}
+
+bool files_have_room(struct files *f)
+{
+	int64_t now = clock_monotonic_ms();
+	int64_t free_bytes;
+
+	if (now - atomic_load(&f->asked_at) >= ROOM_MS) {
+		free_bytes = file_free_bytes(f->root);
+		atomic_store(&f->room,
+			     free_bytes < 0 || free_bytes >= f->min_free);
+		atomic_store(&f->asked_at, now);
+	}
+	return atomic_load(&f->room);
+}
+
+/* The folder of a job; false for an id that is not of our making. */
+static bool job_dir(const struct files *f, const char *job, char *out,
+		    size_t size)
+{
+	int n;
+
+	if (!id_valid(job))
+		return false;
+	n = snprintf(out, size, "%s/%s/%s", f->root, job + 34, job);
+	return n > 0 && (size_t)n < size;
+}
+
+static bool name_valid(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	if (dot == NULL || dot == name || dot[1] == '\0' ||
+	    strlen(name) > FILES_NAME_MAX)
+		return false;
+	for (const char *p = name; *p != '\0'; p++)
+		if (!(*p >= 'a' && *p <= 'z') && !(*p >= '0' && *p <= '9') &&
+		    p != dot && (p > dot || (*p != '_' && *p != '-')))
+			return false;
+	return true;
+}
+
+bool files_path(const char *job, const char *name, char out[FILES_PATH_MAX])
+{
+	if (!id_valid(job) || !name_valid(name))
+		return false;
+	return snprintf(out, FILES_PATH_MAX, "%s/%s/%s", job + 34, job, name) <
+	       FILES_PATH_MAX;
+}
+
+/* Makes ROOT/xx/<job>; a new folder is durable when this returns. */
+static bool make_job_dir(struct files *f, const char *job, char *dir,
+			 size_t size, struct problem *why)
+{
+	char *slash;
+	bool done;
+
+	if (!job_dir(f, job, dir, size))
+		return problem_set(why, PROBLEM_INTERNAL, job,
+				   "this is no job id");
+	if (mkdir(dir, DIR_MODE) == 0 || errno == EEXIST)
+		return errno == EEXIST || file_sync_dir(f->root, why);
+	if (!file_make_dirs(dir, DIR_MODE, why))
+		return false;
+	/* The name of the folder stands in its parent, that one's in ROOT. */
+	slash = strrchr(dir, '/');
+	*slash = '\0';
+	done = file_sync_dir(dir, why) && file_sync_dir(f->root, why);
+	*slash = '/';
+	return done;
+}
+
+struct file_sink *files_begin(struct files *f, const char *job,
+			      int64_t max_bytes, struct problem *why)
+{
+	struct file_sink *s = mem_alloc(sizeof(*s));
+	char dir[3800], unique[ID_SIZE];
+
+	s->fd = -1;
+	if (!files_have_room(f)) {
+		problem_set(why, PROBLEM_INTERNAL, f->root,
+			    "the disk is as good as full");
+		goto fail;
+	}
+	if (!make_job_dir(f, job, dir, sizeof(dir), why))
+		goto fail;
+	id_v4(unique);
+	snprintf(s->path, sizeof(s->path), "%s/.%s.tmp", dir, unique);
+	s->fd = open(s->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+		     FILE_MODE);
+	if (s->fd < 0) {
+		problem_set(why, PROBLEM_INTERNAL, s->path, "%s",
+			    strerror(errno));
+		goto fail;
+	}
+	s->files = f;
+	s->max = max_bytes;
+	s->digest = digest_create();
+	memcpy(s->job, job, sizeof(s->job));
+	return s;
+fail:
+	free(s);
+	return NULL;
+}
+
+bool file_sink_write(void *sink, const void *bytes, size_t n)
+{
+	struct file_sink *s = sink;
+	const unsigned char *p = bytes;
+
+	if (s->error != 0)
+		return false;
+	if ((int64_t)n > s->max - s->size) {
+		s->error = EFBIG;
+		return false;
+	}
+	digest_add(s->digest, p, n);
+	while (n > 0) {
+		ssize_t done = write(s->fd, p, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0) {
+			s->error = done < 0 ? errno : ENOSPC;
+			return false;
+		}
+		for (ssize_t i = 0; i < done && s->size + i < FILES_HEAD; i++)
+			s->head[s->size + i] = p[i];
+		s->size += done;
+		p += done;
+		n -= (size_t)done;
+	}
+	return true;
+}
+
+const unsigned char *file_sink_head(const struct file_sink *s, size_t *n)
+{
+	*n = s->size < FILES_HEAD ? (size_t)s->size : FILES_HEAD;
+	return s->head;
+}
+
+void file_sink_abort(struct file_sink *s)
+{
+	unsigned char unused[DIGEST_SIZE];
+
+	if (s == NULL)
+		return;
+	if (s->fd >= 0)
+		close(s->fd);
+	unlink(s->path);
+	if (s->digest != NULL)
+		digest_end(s->digest, unused);
+	free(s);
+}
+
+/* The folder of the temporary file, to be renamed within. */
+static bool settle(struct file_sink *s, const char *name, struct problem *why)
+{
+	char to[4096];
+	char *slash = strrchr(s->path, '/');
+	int n = snprintf(to, sizeof(to), "%.*s/%s", (int)(slash - s->path),
+			 s->path, name);
+
+	if (n < 0 || (size_t)n >= sizeof(to))
+		return problem_set(why, PROBLEM_INTERNAL, name, "too long");
+	if (fsync(s->fd) != 0 || rename(s->path, to) != 0)
+		return problem_set(why, PROBLEM_INTERNAL, to, "%s",
+				   strerror(errno));
+	*strrchr(to, '/') = '\0';
+	return file_sync_dir(to, why);
+}
+
+bool file_sink_commit(struct file_sink *s, const char *name, int64_t *size,
+		      char sha256[DIGEST_HEX_SIZE], struct problem *why)
+{
+	unsigned char digest[DIGEST_SIZE];
+	bool done = false;
+
+	if (!name_valid(name))
+		problem_set(why, PROBLEM_INTERNAL, name,
+			    "this is no name of ours");
+	else if (s->error == EFBIG)
+		problem_set(why, PROBLEM_TOO_LARGE, s->path,
+			    "larger than %lld bytes", (long long)s->max);
+	else if (s->error != 0)
+		problem_set(why, PROBLEM_INTERNAL, s->path, "%s",
+			    strerror(s->error));
+	else
+		done = settle(s, name, why);
+	if (!done) {
+		file_sink_abort(s);
+		return false;
+	}
+	*size = s->size;
+	digest_end(s->digest, digest);
+	digest_hex(digest, sha256);
+	close(s->fd);
+	free(s);
+	return true;
+}
+
+bool files_exists(struct files *f, const char *job, const char *name)
+{
+	char path[4096], below[FILES_PATH_MAX];
+	struct stat st;
+
+	if (!files_path(job, name, below))
+		return false;
+	snprintf(path, sizeof(path), "%s/%s", f->root, below);
+	return lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+bool files_remove_job(struct files *f, const char *job, struct problem *why)
+{
+	char dir[4096];
+
+	if (!job_dir(f, job, dir, sizeof(dir)))
+		return problem_set(why, PROBLEM_INTERNAL, job,
+				   "this is no job id");
+	return file_remove_tree(dir, why);
+}
+
+static bool share_one(int from, int to, const char *name, struct problem *why)
+{
+	if (linkat(from, name, to, name, 0) == 0 || errno == EEXIST)
+		return true;
+	return problem_set(why, PROBLEM_INTERNAL, name, "%s", strerror(errno));
+}
+
+bool files_share_job(struct files *f, const char *from, const char *to,
+		     struct problem *why)
+{
+	char source[3800], target[3800];
+	struct dirent *entry;
+	bool done = true;
+	DIR *dir;
+	int fd;
+
+	if (!job_dir(f, from, source, sizeof(source)))
+		return problem_set(why, PROBLEM_INTERNAL, from,
+				   "this is no job id");
+	dir = opendir(source);
+	if (dir == NULL)
+		return errno == ENOENT || /* it gave no files */
+		       problem_set(why, PROBLEM_INTERNAL, source, "%s",
+				   strerror(errno));
+	if (!make_job_dir(f, to, target, sizeof(target), why)) {
+		closedir(dir);
+		return false;
+	}
+	fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	done = fd >= 0;
+	while (done && (entry = readdir(dir)) != NULL)
+		if (name_valid(entry->d_name))
+			done = share_one(dirfd(dir), fd, entry->d_name, why);
+	closedir(dir);
+	if (fd >= 0)
+		close(fd);
+	return done && file_sync_dir(target, why);
+}
+
+static void each_below(const char *path, void (*fn)(void *ctx, const char *job),
+		       void *ctx)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL)
+		if (id_valid(entry->d_name))
+			fn(ctx, entry->d_name);
+	closedir(dir);
+}
+
+void files_each_job(struct files *f, void (*fn)(void *ctx, const char *job),
+		    void *ctx)
+{
+	DIR *root = opendir(f->root);
+	struct dirent *entry;
+	char path[4096];
+
+	if (root == NULL)
+		return;
+	while ((entry = readdir(root)) != NULL) {
+		if (strlen(entry->d_name) != 2 || entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", f->root, entry->d_name);
+		each_below(path, fn, ctx);
+	}
+	closedir(root);
+}

@@ -1,0 +1,133 @@
+#include "jobs/outputs.h"
+
+#include <string.h>
+
+#include "base/json.h"
+
+static void write_file(struct json_writer *w, const struct output_file *f)
+{
+	json_open(w, '{');
+	json_member_string(w, "name", f->name);
+	json_member_string(w, "content_type", f->content_type);
+	json_member_int(w, "size_bytes", f->size_bytes);
+	json_member_string(w, "sha256", f->sha256);
+	if (f->width > 0 && f->height > 0) {
+		json_member_int(w, "width", f->width);
+		json_member_int(w, "height", f->height);
+	}
+	json_close(w, '}');
+}
+
+void outputs_write(const struct output_value *v, size_t count, struct buf *to)
+{
+	struct json_writer w;
+
+	json_writer_init(&w, to);
+	json_open(&w, '{');
+	for (size_t i = 0; i < count; i++) {
+		json_put_key(&w, v[i].name);
+		json_open(&w, '{');
+		if (v[i].value != NULL) {
+			json_member_raw(&w, "value", v[i].value);
+		} else {
+			json_put_key(&w, "files");
+			json_open(&w, '[');
+			for (size_t k = 0; k < v[i].file_count; k++)
+				write_file(&w, &v[i].files[k]);
+			json_close(&w, ']');
+			json_member_bool(&w, "many", v[i].many);
+		}
+		json_close(&w, '}');
+	}
+	json_close(&w, '}');
+}
+
+/* Copies a text member; false when it is none. */
+static bool take(const struct json *object, const char *key, struct arena *a,
+		 const char **out)
+{
+	const char *text = json_string(json_get(object, key));
+
+	if (text == NULL)
+		return false;
+	*out = arena_strdup(a, text);
+	return true;
+}
+
+/* Missing: 0. */
+static bool take_size(const struct json *object, const char *key, int64_t *out)
+{
+	const struct json *v = json_get(object, key);
+
+	*out = 0;
+	return v == NULL || (json_int64(v, out) && *out >= 0);
+}
+
+static bool read_file(const struct json *v, struct arena *a,
+		      struct output_file *f)
+{
+	return take(v, "name", a, &f->name) &&
+	       take(v, "content_type", a, &f->content_type) &&
+	       take(v, "sha256", a, &f->sha256) &&
+	       take_size(v, "size_bytes", &f->size_bytes) &&
+	       take_size(v, "width", &f->width) &&
+	       take_size(v, "height", &f->height);
+}
+
+static bool read_files(const struct json *files, struct arena *a,
+		       struct output_value *out)
+{
+	if (!json_is(files, JSON_ARRAY))
+		return false;
+	out->files = arena_array(a, json_count(files), sizeof(*out->files));
+	json_each (v, files) {
+		if (!read_file(v, a, &out->files[out->file_count++]))
+			return false;
+	}
+	return true;
+}
+
+static bool read_value(const struct json_doc *doc, const char *text,
+		       const struct json *v, struct arena *a,
+		       struct output_value *out)
+{
+	const struct json *value = json_get(v, "value");
+	struct json_span span;
+
+	out->name = arena_strdup(a, json_key(v));
+	if (value == NULL) {
+		out->many = json_true(json_get(v, "many"));
+		return read_files(json_get(v, "files"), a, out);
+	}
+	/* Its own text, so that no number is written anew. */
+	span = json_span(doc, value);
+	out->value = arena_strndup(a, text + span.at, span.len);
+	return true;
+}
+
+bool outputs_read(const char *text, struct arena *a, struct output_value **out,
+		  size_t *count)
+{
+	struct json_doc *doc;
+	const struct json *root;
+	bool good;
+
+	*out = NULL;
+	*count = 0;
+	if (text == NULL)
+		return false;
+	doc = json_parse(text, strlen(text), JSON_DEPTH_DEFAULT + 4, NULL);
+	if (doc == NULL)
+		return false;
+	root = json_root(doc);
+	good = json_is(root, JSON_OBJECT);
+	*out = arena_array(a, json_count(root), sizeof(**out));
+	json_each (v, root) {
+		good = good && read_value(doc, text, v, a, &(*out)[*count]);
+		if (!good)
+			break;
+		(*count)++;
+	}
+	json_free(doc);
+	return good;
+}

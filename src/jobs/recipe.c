@@ -1,0 +1,99 @@
+#include "jobs/recipe.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/json.h"
+
+static const char *const types[] = {
+	[WANT_IMAGE] = "image", [WANT_VIDEO] = "video", [WANT_AUDIO] = "audio",
+	[WANT_MODEL] = "model", [WANT_FILE] = "file",	[WANT_TEXT] = "text",
+	[WANT_JSON] = "json",
+};
+static_assert(COUNT(types) == WANT__COUNT, "a type lacks its name");
+
+static bool read_type(const char *name, enum want_type *out)
+{
+	for (size_t i = 0; name != NULL && i < COUNT(types); i++) {
+		if (strcmp(types[i], name) == 0) {
+			*out = (enum want_type)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Copies a member that must be a text; false when it is none. */
+static bool take(const struct json *object, const char *key, struct arena *a,
+		 const char **out)
+{
+	const char *text = json_string(json_get(object, key));
+
+	if (text == NULL)
+		return false;
+	*out = arena_strdup(a, text);
+	return true;
+}
+
+static bool read_want(const struct json *v, struct arena *a, struct want *w)
+{
+	const struct json *key = json_get(v, "key");
+
+	w->many = json_true(json_get(v, "many"));
+	w->required = json_true(json_get(v, "required"));
+	w->temp = json_true(json_get(v, "temp"));
+	if (key != NULL && !json_is(key, JSON_NULL) &&
+	    !take(v, "key", a, &w->key))
+		return false;
+	return take(v, "name", a, &w->name) && take(v, "node", a, &w->node) &&
+	       read_type(json_string(json_get(v, "type")), &w->type);
+}
+
+static bool read_field(const struct json *v, struct arena *a, struct field *f)
+{
+	return take(v, "node", a, &f->node) && take(v, "input", a, &f->input) &&
+	       take(v, "field", a, &f->field);
+}
+
+static bool read_all(const struct json *root, struct arena *a,
+		     struct recipe *out)
+{
+	const struct json *wants = json_get(root, "outputs");
+	const struct json *fields = json_get(root, "fields");
+
+	if (!json_is(wants, JSON_ARRAY) ||
+	    (fields != NULL && !json_is(fields, JSON_ARRAY)))
+		return false;
+	out->wants = arena_array(a, json_count(wants), sizeof(*out->wants));
+	out->fields = arena_array(a, json_count(fields), sizeof(*out->fields));
+	json_each (v, wants) {
+		if (!read_want(v, a, &out->wants[out->want_count++]))
+			return false;
+	}
+	json_each (v, fields) {
+		if (!read_field(v, a, &out->fields[out->field_count++]))
+			return false;
+	}
+	return true;
+}
+
+bool recipe_read(const char *text, struct arena *a, struct recipe *out,
+		 struct problem *why)
+{
+	struct json_doc *doc;
+	bool good;
+
+	*out = (struct recipe){0};
+	if (text == NULL)
+		return problem_set(why, PROBLEM_INTERNAL, "",
+				   "the job has no recipe");
+	doc = json_parse(text, strlen(text), JSON_DEPTH_DEFAULT, why);
+	if (doc == NULL)
+		return false;
+	good = read_all(json_root(doc), a, out);
+	json_free(doc);
+	if (!good)
+		return problem_set(why, PROBLEM_INTERNAL, "",
+				   "the recipe is not of a known form");
+	return true;
+}
