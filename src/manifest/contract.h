@@ -26,5 +26,10 @@ void contract_lock_text(const struct endpoint *e, struct buf *to);
 void contract_compare(const struct endpoint *e, const struct json *locked,
 		      const char *where, struct problem_list *errors,
 		      struct problem_list *notices);
+/* The same with contract.json of the endpoint's folder. False where something
+ * breaks; a folder without the file is told in a notice. */
+MUST_USE bool contract_check(const struct endpoint *e,
+			     struct problem_list *errors,
+			     struct problem_list *notices);
 
 #endif

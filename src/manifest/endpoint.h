@@ -79,7 +79,9 @@ struct input {
 	const struct choice *choices; /* choice */
 	size_t choice_count;
 
-	const struct input *items; /* array; its targets are not used */
+	/* array; its targets are not used, and a choice in it has one `set`:
+	 * the text that goes to the element's target (its hole is not used) */
+	const struct input *items;
 	size_t min_items, max_items;
 
 	const struct target *targets; /* array: element i goes to target i */
@@ -173,8 +175,8 @@ struct endpoint {
 	 * strong ETag (quoted). */
 	const char *contract;
 	const char *contract_etag;
-	/* SHA-256 (hex) of graph text and recipe: what `reuse` compares along
-	 * with the inputs. */
+	/* SHA-256 (hex) of graph text, recipe, templates and choices: what
+	 * `reuse` compares along with the inputs. */
 	const char *identity;
 };
 

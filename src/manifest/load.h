@@ -21,6 +21,11 @@ MUST_USE struct endpoint *manifest_load(const char *folder,
 					struct problem_list *errors,
 					struct problem_list *notices);
 
+/* As above, but does not look at contract.json: for `comfygate lock`. */
+MUST_USE struct endpoint *manifest_load_unlocked(const char *folder,
+						 struct problem_list *errors,
+						 struct problem_list *notices);
+
 /*
  * Examples and defaults are checked like requests, which is input/'s work:
  * the loader of the house (cli/check, the catalogue) passes the function in,

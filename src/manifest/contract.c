@@ -1,0 +1,270 @@
+#include <assert.h>
+
+#include "base/num.h"
+#include "manifest/contract.h"
+#include "manifest/promise.h"
+
+#define SCHEMA	     "https://json-schema.org/draft/2020-12/schema"
+#define DIGITS	     "^-?(0|[1-9][0-9]*)$"
+#define SEED_DIGITS  "^(-1|0|[1-9][0-9]*)$"
+#define SEED_MAXIMUM "18446744073709551615"
+
+static void put_texts(struct json_writer *w, const char *title,
+		      const char *description)
+{
+	if (title != NULL)
+		json_member_string(w, "title", title);
+	if (description != NULL)
+		json_member_string(w, "description", description);
+}
+
+/* Integers that a double may round are also taken as decimal strings. */
+static bool goes_beyond_double(const struct input *in)
+{
+	return in->minimum == NULL || in->maximum == NULL ||
+	       num_beyond_double(*in->minimum) ||
+	       num_beyond_double(*in->maximum);
+}
+
+static void put_seed(struct json_writer *w, const struct input *in)
+{
+	json_member_raw(w, "type", "[\"integer\",\"string\",\"null\"]");
+	json_member_int(w, "minimum", -1);
+	json_member_raw(w, "maximum",
+			in->maximum_text ? in->maximum_text : SEED_MAXIMUM);
+	json_member_string(w, "pattern", SEED_DIGITS);
+}
+
+static void put_choices(struct json_writer *w, const struct input *in)
+{
+	json_member_string(w, "type", "string");
+	json_put_key(w, "enum");
+	json_open(w, '[');
+	for (size_t i = 0; i < in->choice_count; i++)
+		json_put_string(w, in->choices[i].name);
+	json_close(w, ']');
+}
+
+static void put_input(struct json_writer *w, const struct input *in)
+{
+	json_open(w, '{');
+	put_texts(w, in->title, in->description);
+	switch (in->type) {
+	case INPUT_SEED:
+		put_seed(w, in);
+		break;
+	case INPUT_CHOICE:
+		put_choices(w, in);
+		break;
+	case INPUT_INTEGER:
+		if (in->enum_count == 0 && goes_beyond_double(in)) {
+			json_member_raw(w, "type", "[\"integer\",\"string\"]");
+			json_member_string(w, "pattern", DIGITS);
+			break;
+		}
+		json_member_string(w, "type", "integer");
+		break;
+	case INPUT_STRING:
+	case INPUT_NUMBER:
+	case INPUT_BOOLEAN:
+	case INPUT_ARRAY:
+		json_member_string(w, "type", input_type_name(in->type));
+		break;
+	case INPUT__COUNT:
+		assert(0);
+	}
+	promise_bounds(w, in);
+	if (in->items != NULL) {
+		json_put_key(w, "items");
+		put_input(w, in->items);
+	}
+	if (in->default_text != NULL)
+		json_member_raw(w, "default", in->default_text);
+	json_close(w, '}');
+}
+
+static void put_inputs(struct json_writer *w, const struct endpoint *e)
+{
+	json_open(w, '{');
+	json_member_string(w, "$schema", SCHEMA);
+	json_member_string(w, "type", "object");
+	json_put_key(w, "properties");
+	json_open(w, '{');
+	for (size_t i = 0; i < e->input_count; i++) {
+		json_put_key(w, e->inputs[i].name);
+		put_input(w, &e->inputs[i]);
+	}
+	json_close(w, '}');
+	json_put_key(w, "required");
+	json_open(w, '[');
+	for (size_t i = 0; i < e->input_count; i++)
+		if (e->inputs[i].required)
+			json_put_string(w, e->inputs[i].name);
+	json_close(w, ']');
+	json_member_bool(w, "additionalProperties", false);
+	json_close(w, '}');
+}
+
+#define FILE_PROPERTIES                                                        \
+	"{\"url\":{\"type\":\"string\",\"format\":\"uri\"},"                   \
+	"\"content_type\":{\"type\":\"string\"},"                              \
+	"\"size_bytes\":{\"type\":\"integer\",\"minimum\":0},"                 \
+	"\"width\":{\"type\":\"integer\"},\"height\":{\"type\":\"integer\"},"  \
+	"\"sha256\":{\"type\":\"string\"}}"
+#define FILE_REQUIRED "[\"url\",\"content_type\",\"size_bytes\",\"sha256\"]"
+
+static void put_type(struct json_writer *w, const char *type, bool or_null)
+{
+	json_put_key(w, "type");
+	if (or_null)
+		json_open(w, '[');
+	json_put_string(w, type);
+	if (or_null) {
+		json_put_string(w, "null");
+		json_close(w, ']');
+	}
+}
+
+static void put_one(struct json_writer *w, const struct output *o, bool or_null)
+{
+	if (o->type == OUTPUT_TEXT) {
+		put_type(w, "string", or_null);
+	} else if (o->type != OUTPUT_JSON) {
+		put_type(w, "object", or_null);
+		json_member_raw(w, "properties", FILE_PROPERTIES);
+		json_member_raw(w, "required", FILE_REQUIRED);
+	}
+}
+
+static void put_output(struct json_writer *w, const struct output *o)
+{
+	json_open(w, '{');
+	put_texts(w, o->title, o->description);
+	if (o->many) {
+		put_type(w, "array", !o->required);
+		json_put_key(w, "items");
+		json_open(w, '{');
+		put_one(w, o, false);
+		json_close(w, '}');
+	} else {
+		put_one(w, o, !o->required);
+	}
+	json_close(w, '}');
+}
+
+/* Each output is there in every answer, if only as null. */
+static void put_outputs(struct json_writer *w, const struct endpoint *e)
+{
+	json_open(w, '{');
+	json_member_string(w, "$schema", SCHEMA);
+	json_member_string(w, "type", "object");
+	json_put_key(w, "properties");
+	json_open(w, '{');
+	for (size_t i = 0; i < e->output_count; i++) {
+		json_put_key(w, e->outputs[i].name);
+		put_output(w, &e->outputs[i]);
+	}
+	json_close(w, '}');
+	json_put_key(w, "required");
+	json_open(w, '[');
+	for (size_t i = 0; i < e->output_count; i++)
+		json_put_string(w, e->outputs[i].name);
+	json_close(w, ']');
+	json_close(w, '}');
+}
+
+static void put_limits(struct json_writer *w, const struct limits *l)
+{
+	json_open(w, '{');
+	json_member_int(w, "wait_ms", l->wait_ms);
+	json_member_int(w, "timeout_ms", l->timeout_ms);
+	if (l->concurrency > 0)
+		json_member_int(w, "concurrency", l->concurrency);
+	if (l->rate_count > 0) {
+		json_put_key(w, "rate");
+		json_open(w, '{');
+		json_member_int(w, "requests", l->rate_count);
+		json_member_int(w, "window_ms", l->rate_window_ms);
+		json_close(w, '}');
+	}
+	json_close(w, '}');
+}
+
+void contract_write(const struct endpoint *e, struct buf *to)
+{
+	struct json_writer w;
+
+	json_writer_init(&w, to);
+	json_open(&w, '{');
+	json_member_string(&w, "name", e->name);
+	json_member_int(&w, "version", e->version);
+	put_texts(&w, e->title, e->description);
+	if (e->deprecated != NULL)
+		json_member_string(&w, "deprecated", e->deprecated);
+	json_member_string(&w, "scope", e->scope);
+	json_put_key(&w, "inputs");
+	put_inputs(&w, e);
+	json_put_key(&w, "outputs");
+	put_outputs(&w, e);
+	json_put_key(&w, "limits");
+	put_limits(&w, &e->plans[0].limits);
+	json_put_key(&w, "examples");
+	json_open(&w, '[');
+	for (size_t i = 0; i < e->example_count; i++) {
+		json_open(&w, '{');
+		put_texts(&w, e->examples[i].title, NULL);
+		json_member_raw(&w, "inputs", e->examples[i].inputs);
+		json_close(&w, '}');
+	}
+	json_close(&w, ']');
+	json_close(&w, '}');
+}
+
+/* For people and their diffs: one line for each input and output. */
+static void print(struct buf *to, const struct json *v, int depth)
+{
+	bool lines = depth < 2 && json_is(v, JSON_OBJECT);
+	bool object = json_is(v, JSON_OBJECT);
+	struct json_writer w;
+	const char *comma = "";
+
+	if (!object && !json_is(v, JSON_ARRAY)) {
+		json_writer_init(&w, to);
+		json_put_value(&w, v);
+		return;
+	}
+	buf_addc(to, object ? '{' : '[');
+	json_each (item, v) {
+		buf_adds(to, comma);
+		if (lines)
+			buf_addf(to, "\n%.*s", depth + 1, "\t\t");
+		else if (*comma != '\0')
+			buf_addc(to, ' ');
+		if (object) {
+			json_writer_init(&w, to);
+			json_put_string(&w, json_key(item));
+			buf_adds(to, ": ");
+		}
+		print(to, item, depth + 1);
+		comma = ",";
+	}
+	if (lines && *comma != '\0')
+		buf_addf(to, "\n%.*s", depth, "\t\t");
+	buf_addc(to, object ? '}' : ']');
+}
+
+void contract_lock_text(const struct endpoint *e, struct buf *to)
+{
+	struct json_doc *doc;
+	struct problem why;
+	struct buf line;
+
+	buf_init(&line, (size_t)16 << 20);
+	promise_write(e, &line);
+	doc = json_parse(buf_str(&line), line.len, JSON_DEPTH_DEFAULT, &why);
+	assert(doc != NULL);
+	print(to, json_root(doc), 0);
+	buf_addc(to, '\n');
+	json_free(doc);
+	buf_finish(&line);
+}

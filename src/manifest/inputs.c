@@ -1,0 +1,185 @@
+#include <stdint.h>
+#include <string.h>
+
+#include "manifest/parts.h"
+
+#define NO_MAXIMUM SIZE_MAX
+
+#define FIELD(member) offsetof(struct input, member)
+#define TEXTS                                                                  \
+	{"type", KEY_SEEN, 0, 0, 0, NULL},                                     \
+		{"title", KEY_TEXT, FIELD(title), 0, 200, NULL},               \
+	{                                                                      \
+		"description", KEY_TEXT, FIELD(description), 0, 4000, NULL     \
+	}
+#define PRESENCE                                                               \
+	{"required", KEY_SEEN, 0, 0, 0, NULL},                                 \
+		{"default", KEY_SEEN, 0, 0, 0, NULL},                          \
+	{                                                                      \
+		"absent", KEY_LATER, 0, 0, 0, NULL                             \
+	}
+
+static const struct key input_table[] = {
+	TEXTS,
+	PRESENCE,
+	{"to", KEY_SEEN, 0, 0, 0, NULL},
+};
+/* A choice says its targets itself, elements get theirs from the array. */
+static const struct key choice_table[] = {TEXTS, PRESENCE};
+static const struct key items_table[] = {TEXTS};
+
+const struct key_set keys_input = KEY_SET(input_table, NULL);
+const struct key_set keys_choice = KEY_SET(choice_table, NULL);
+const struct key_set keys_items = KEY_SET(items_table, NULL);
+
+static void read_keys(struct reader *r, const struct place *p,
+		      const struct json *v, const struct kind *kind,
+		      const struct key_set *common, struct input *in)
+{
+	struct key_set others = kind->others, bounds = kind->bounds;
+	const char *what = arena_printf(&r->scratch, "an input of type \"%s\"",
+					kind->name);
+
+	others.more = common;
+	bounds.more = &others;
+	(void)reader_keys(r, p, v, &bounds, what, in);
+}
+
+static void read_items(struct reader *r, const struct place *p,
+		       const struct json *v, struct input *array)
+{
+	struct input *in = arena_alloc(r->keep, sizeof(*in));
+	const struct kind *kind;
+
+	if (!reader_wants(r, p, v, JSON_OBJECT))
+		return;
+	kind = kind_read(r, p, v, &in->type);
+	if (kind == NULL)
+		return;
+	if (in->type == INPUT_ARRAY) {
+		reader_error(r, PLACE_KEY(p, "type"), "type",
+			     "an array cannot hold arrays");
+		return;
+	}
+	in->name = array->name;
+	in->required = true;
+	in->max_length = STRING_LENGTH_USUAL;
+	read_keys(r, p, v, kind, &keys_items, in);
+	if (in->type == INPUT_CHOICE) {
+		const struct json *choices = json_get(v, "choices");
+
+		if (choices == NULL)
+			reader_error(r, p, "required", "needs \"choices\"");
+		else
+			read_choices(r, PLACE_KEY(p, "choices"), choices, in,
+				     true);
+	}
+	if (kind->check != NULL)
+		kind->check(r, p, v, in);
+	array->items = in;
+}
+
+/* What belongs to the type beyond plain keys: where the value goes. */
+static void read_where(struct reader *r, const struct place *p,
+		       const struct json *v, struct input *in)
+{
+	const struct json *to = json_get(v, "to");
+	const struct json *choices = json_get(v, "choices");
+	const struct json *items = json_get(v, "items");
+
+	if (in->type == INPUT_CHOICE) {
+		if (choices == NULL)
+			reader_error(r, p, "required", "needs \"choices\"");
+		else
+			read_choices(r, PLACE_KEY(p, "choices"), choices, in,
+				     false);
+		return;
+	}
+	if (in->type == INPUT_ARRAY) {
+		if (items == NULL)
+			reader_error(r, p, "required", "needs \"items\"");
+		else
+			read_items(r, PLACE_KEY(p, "items"), items, in);
+	}
+	if (to == NULL)
+		reader_error(r, p, "required",
+			     "needs \"to\": the place in the workflow that "
+			     "gets the value");
+	else
+		read_targets(r, PLACE_KEY(p, "to"), to, in);
+	if (in->max_items == NO_MAXIMUM)
+		in->max_items = in->target_count;
+}
+
+static void read_presence(struct reader *r, const struct place *p,
+			  const struct json *v, struct input *in)
+{
+	const struct json *given = json_get(v, "required");
+	const struct json *otherwise = json_get(v, "default");
+	bool is_seed = in->type == INPUT_SEED;
+
+	if (otherwise != NULL)
+		in->default_text = reader_json(r, otherwise);
+	in->required = otherwise == NULL && !is_seed;
+	if (given == NULL ||
+	    !reader_wants(r, PLACE_KEY(p, "required"), given, JSON_BOOLEAN))
+		return;
+	if (!json_true(given))
+		in->required = false;
+	else if (is_seed)
+		reader_error(r, PLACE_KEY(p, "required"), "required",
+			     "a seed that is left out is drawn, so it is never "
+			     "required");
+	else if (otherwise != NULL)
+		reader_error(r, PLACE_KEY(p, "required"), "required",
+			     "an input with a default is never required; take "
+			     "one of the two away");
+}
+
+static void read_input(struct reader *r, const struct place *p,
+		       const struct json *v, struct input *in)
+{
+	const struct kind *kind;
+
+	in->name = arena_strdup(r->keep, json_key(v));
+	in->max_length = STRING_LENGTH_USUAL;
+	in->max_items = NO_MAXIMUM;
+	if (!reader_name(in->name, '_'))
+		reader_error(r, p, "name",
+			     "the name of an input must match "
+			     "^[a-z][a-z0-9_]{0,62}$");
+	if (!reader_wants(r, p, v, JSON_OBJECT))
+		return;
+	kind = kind_read(r, p, v, &in->type);
+	if (kind == NULL)
+		return;
+	read_keys(r, p, v, kind,
+		  in->type == INPUT_CHOICE ? &keys_choice : &keys_input, in);
+	read_where(r, p, v, in);
+	read_presence(r, p, v, in);
+	if (kind->check != NULL)
+		kind->check(r, p, v, in);
+}
+
+void read_inputs(struct reader *r, const struct place *p, const struct json *v)
+{
+	struct input *inputs;
+	size_t i = 0;
+
+	if (!reader_wants(r, p, v, JSON_OBJECT))
+		return;
+	if (json_count(v) > INPUTS_MAX) {
+		reader_error(r, p, "size",
+			     "has %zu inputs, at most %d are "
+			     "taken",
+			     json_count(v), INPUTS_MAX);
+		return;
+	}
+	inputs = arena_array(r->keep, json_count(v), sizeof(*inputs));
+	r->endpoint->inputs = inputs;
+	r->endpoint->input_count = json_count(v);
+	json_each (item, v) {
+		read_input(r, PLACE_KEY(p, json_key(item)), item, &inputs[i]);
+		i++;
+	}
+}
