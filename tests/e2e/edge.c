@@ -1,0 +1,140 @@
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/server.h"
+
+/*
+ * The daemon's own edge (src/http) with a handler for each thing that nginx
+ * must handle right, for tests/e2e/nginx.sh. The path chooses:
+ *
+ *	/v1/describe    what arrived, as text
+ *	/v1/status?N    an answer of that status
+ *	/v1/file?NAME   X-Accel-Redirect to that file
+ *	/v1/park        waits until the caller is gone, then says so on stdout
+ *	/v1/stream      an event, and the rest when the caller is gone
+ */
+static void describe(struct exchange *x)
+{
+	const struct request *q = exchange_request(x);
+	const char *prefer = exchange_header(x, "Prefer");
+	struct buf b;
+	struct reply r = {.status = 200, .content_type = "text/plain"};
+
+	buf_init(&b, 65536);
+	buf_addf(&b,
+		 "method=%s\npath=%s\nquery=%s\nscheme=%s\nhost=%s\n"
+		 "addr=%s\nid=%s\nbody=%zu\ntype=%s\nprefer=%s\n",
+		 q->method, q->path, q->query, q->scheme, q->host,
+		 q->server_addr, q->request_id, q->body_len,
+		 exchange_header(x, "Content-Type")
+			 ? exchange_header(x, "Content-Type")
+			 : "",
+		 prefer ? prefer : "");
+	r.body = buf_str(&b);
+	r.body_len = b.len;
+	exchange_reply(x, &r);
+	buf_finish(&b);
+}
+
+static void say_gone(void *ctx, struct exchange *x)
+{
+	(void)ctx;
+	printf("gone %s\n", exchange_request(x)->request_id);
+	fflush(stdout);
+}
+
+static void park(struct exchange *x, bool stream)
+{
+	struct reply r = {.status = 200, .content_type = "text/event-stream"};
+	static const char event[] = "data: first\n\n";
+
+	if (!exchange_keep(x, say_gone, NULL))
+		abort();
+	if (!stream)
+		printf("parked %s\n", exchange_request(x)->request_id);
+	else if (!exchange_stream_begin(x, &r) ||
+		 !exchange_stream_write(x, event, sizeof(event) - 1))
+		printf("lost\n");
+	fflush(stdout);
+}
+
+static void give_file(struct exchange *x)
+{
+	struct reply r = {.status = 200, .content_type = "image/svg+xml"};
+	char at[600];
+
+	snprintf(at, sizeof(at), "/_comfygate/files/%s",
+		 exchange_request(x)->query);
+	r.body = "";
+	reply_header(&r, "X-Accel-Redirect", at);
+	reply_header(&r, "Content-Disposition", "inline; filename=\"a.svg\"");
+	exchange_reply(x, &r);
+}
+
+static void give_status(struct exchange *x)
+{
+	static const char body[] = "{\"mine\": true}";
+	struct reply r = {.content_type = "application/problem+json",
+			  .body = body,
+			  .body_len = sizeof(body) - 1};
+
+	r.status = (int)strtol(exchange_request(x)->query, NULL, 10);
+	exchange_reply(x, &r);
+}
+
+static void handle(void *ctx, struct exchange *x)
+{
+	const char *path = exchange_request(x)->path;
+
+	(void)ctx;
+	if (strcmp(path, "/v1/status") == 0)
+		give_status(x);
+	else if (strcmp(path, "/v1/file") == 0)
+		give_file(x);
+	else if (strcmp(path, "/v1/park") == 0)
+		park(x, false);
+	else if (strcmp(path, "/v1/stream") == 0)
+		park(x, true);
+	else
+		describe(x);
+}
+
+int main(int argc, char **argv)
+{
+	struct server_options o = {
+		.inherited_fd = -1,
+		.max_body_bytes = 1 << 20,
+		.max_waiting = 16384,
+		.max_connections = 16384,
+		.read_timeout_ms = 5000,
+	};
+	struct problem why = {0};
+	struct server *s;
+	sigset_t set;
+	int signo;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: edge SOCKET\n");
+		return 2;
+	}
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	o.socket_path = argv[1];
+	s = server_create(&o, handle, NULL, &why);
+	if (s == NULL) {
+		fprintf(stderr, "edge: %s: %s\n", why.where, why.detail);
+		return 1;
+	}
+	server_start(s);
+	printf("ready\n");
+	fflush(stdout);
+	sigwait(&set, &signo);
+	server_drain(s);
+	server_finish(s, 1000);
+	return 0;
+}
