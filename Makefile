@@ -75,7 +75,7 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
 
-unit: $(UNIT)
+unit: $(STANDIN) $(UNIT)
 	@tests/unit.sh $(UNIT)
 
 # The packages that are missing come first: pkg-config is asked anew then.

@@ -15,9 +15,9 @@
  */
 enum history_ending {
 	HISTORY_SUCCESS,
-	HISTORY_ERROR,       /* a node raised */
+	HISTORY_ERROR,	       /* a node raised */
 	HISTORY_OUT_OF_MEMORY, /* … for lack of GPU memory (s13) */
-	HISTORY_INTERRUPTED, /* told apart by its messages only (s14) */
+	HISTORY_INTERRUPTED,   /* told apart by its messages only (s14) */
 };
 
 struct history_file {
@@ -32,7 +32,7 @@ struct history_list {
 	const char *key; /* "images" */
 	struct history_file *files;
 	size_t file_count;
-	const char *value; /* the whole list as JSON text, always set */
+	const char *value; /* the whole list as JSON, always set */
 };
 
 struct history {
@@ -43,7 +43,7 @@ struct history {
 	 * for an error with no message of it. For the log. */
 	const char *error_node;
 	const char *error_class;
-	const char *error_type;    /* "torch.OutOfMemoryError" */
+	const char *error_type;	   /* "torch.OutOfMemoryError" */
 	const char *error_message; /* without the newline it ends in */
 	const char *error_traceback;
 };

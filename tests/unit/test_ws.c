@@ -16,7 +16,7 @@
 	"{\"queue_remaining\": 0}}, \"sid\": \"x\"}}"
 #define START(id)                                                              \
 	"{\"type\": \"execution_start\", \"data\": {\"prompt_id\": \"" id "\"" \
-									  "}}"
+	"}}"
 
 /* What came out of the socket, as one line of words. */
 struct heard {
@@ -260,7 +260,7 @@ static void serve_pieces(struct raw *r, int fd, unsigned n, const char *request)
 	good = raw_upgrade(fd, request) && raw_text(fd, STATUS);
 	for (size_t i = 0; i < len && good; i++) {
 		good = raw_frame(fd, i == len - 1, i == 0 ? RAW_TEXT : 0,
-				 START("b") + i, 1);
+				 &START("b")[i], 1);
 		if (i % 10 == 5 && good)
 			good = raw_frame(fd, true, RAW_PING, "hi", 2);
 	}
