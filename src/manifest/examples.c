@@ -1,9 +1,9 @@
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "manifest/load.h"
-
-#include <string.h>
 
 struct checking {
 	const struct endpoint *e;
@@ -59,22 +59,44 @@ static const char *default_place(struct checking *c, const char *pointer)
 			    c->e->folder, (int)n, pointer, pointer + n);
 }
 
+/* The endpoint as if nothing were required: what is required has no default,
+ * and must not hide what is wrong with those of the others. */
+static struct endpoint relaxed(struct checking *c)
+{
+	struct endpoint e = *c->e;
+	struct plan *plans =
+		arena_array(&c->scratch, e.plan_count, sizeof(*plans));
+
+	for (size_t i = 0; i < e.plan_count; i++) {
+		struct input *inputs = arena_array(&c->scratch, e.input_count,
+						   sizeof(*inputs));
+
+		for (size_t j = 0; j < e.input_count; j++) {
+			inputs[j] = e.plans[i].inputs[j];
+			inputs[j].required = false;
+		}
+		plans[i] = e.plans[i];
+		plans[i].inputs = inputs;
+	}
+	e.plans = plans;
+	e.inputs = plans[0].inputs;
+	return e;
+}
+
 static void check_defaults(struct checking *c)
 {
+	struct endpoint e = relaxed(c);
 	struct problem_list found;
 	struct buf to;
 
 	buf_init(&to, (size_t)8 << 20);
 	problem_list_init(&found, &c->scratch);
 	if (write_defaults(c->e, &to))
-		c->check(c->e, buf_str(&to), &c->scratch, &found);
-	/* Required inputs have no default: nothing is wrong with that. */
+		c->check(&e, buf_str(&to), &c->scratch, &found);
 	for (size_t i = 0; i < found.count; i++)
-		if (strcmp(found.items[i].rule, "required") != 0)
-			problem_list_add(c->errors,
-					 default_place(c, found.items[i].where),
-					 found.items[i].rule, "%s",
-					 found.items[i].detail);
+		problem_list_add(
+			c->errors, default_place(c, found.items[i].where),
+			found.items[i].rule, "%s", found.items[i].detail);
 	buf_finish(&to);
 }
 
