@@ -178,6 +178,8 @@ static unsigned hex4(const char *s)
 
 void reply_mend(char *text, size_t len)
 {
+	static const char mark[4] = {'f', 'f', 'f', 'd'};
+
 	for (size_t i = 0; i + 1 < len; i++) {
 		unsigned unit, low;
 
@@ -195,7 +197,7 @@ void reply_mend(char *text, size_t len)
 			continue;
 		}
 		if (unit == 0 || (unit >= 0xd800 && unit <= 0xdfff))
-			memcpy(text + i + 1, "fffd", 4);
+			memcpy(text + i + 1, mark, sizeof(mark));
 		i += 4;
 	}
 }

@@ -444,8 +444,11 @@ static void *run(void *arg)
 
 	for (size_t i = 0; i < w->o.count; i++)
 		timer_in(&w->links[i], 0);
-	while (!stopping(w) && lws_service(w->context, 0) >= 0)
-		;
+	while (!stopping(w))
+		if (lws_service(w->context, 0) < 0) {
+			log_event(LOG_ERROR, "socket.loop_ended", NULL);
+			break;
+		}
 	return NULL;
 }
 
