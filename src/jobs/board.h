@@ -15,11 +15,11 @@
 struct board;
 
 struct progress {
-	double fraction;  /* 0 to 1 of the whole graph; negative: unknown */
-	char node[64];    /* class_type of the node at work; "" unknown */
-	int64_t step;     /* of that node; 0 of 0: unknown */
+	double fraction; /* 0 to 1 of the whole graph; negative: unknown */
+	char node[64];	 /* class_type of the node at work; "" unknown */
+	int64_t step;	 /* of that node; 0 of 0: unknown */
 	int64_t steps;
-	int64_t eta_ms;   /* negative: unknown */
+	int64_t eta_ms; /* negative: unknown */
 };
 
 /* `changed` is called (any thread, no lock held, must not block) when a job's

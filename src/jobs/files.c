@@ -117,8 +117,8 @@ static bool make_job_dir(struct files *f, const char *job, char *dir,
 	if (!job_dir(f, job, dir, size))
 		return problem_set(why, PROBLEM_INTERNAL, job,
 				   "this is no job id");
-	if (mkdir(dir, DIR_MODE) == 0 || errno == EEXIST)
-		return errno == EEXIST || file_sync_dir(f->root, why);
+	if (access(dir, F_OK) == 0)
+		return true; /* its first file synced it */
 	if (!file_make_dirs(dir, DIR_MODE, why))
 		return false;
 	/* The name of the folder stands in its parent, that one's in ROOT. */

@@ -34,7 +34,8 @@ MUST_USE struct file_sink *files_begin(struct files *f, const char *job,
 bool file_sink_write(void *sink, const void *bytes, size_t n);
 /* The first bytes so far, at most FILES_HEAD. */
 const unsigned char *file_sink_head(const struct file_sink *s, size_t *n);
-/* Frees the sink in both cases. The name is checked: ^[a-z0-9_-]+\.[a-z0-9]+$ */
+/* Frees the sink in both cases. The name is checked: ^[a-z0-9_-]+\.[a-z0-9]+$
+ */
 MUST_USE bool file_sink_commit(struct file_sink *s, const char *name,
 			       int64_t *size, char sha256[DIGEST_HEX_SIZE],
 			       struct problem *why);

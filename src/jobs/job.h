@@ -21,10 +21,10 @@
  * prompt_id is enough to ask "did it run?").
  */
 enum phase {
-	PHASE_QUEUED,    /* waits for a backend */
-	PHASE_CLAIMED,   /* has a slot; backend and prompt_id are stored */
+	PHASE_QUEUED,	 /* waits for a backend */
+	PHASE_CLAIMED,	 /* has a slot; backend and prompt_id are stored */
 	PHASE_SUBMITTED, /* ComfyUI has the prompt */
-	PHASE_RAN,       /* ComfyUI finished; outputs not all stored yet */
+	PHASE_RAN,	 /* ComfyUI finished; outputs not all stored yet */
 	PHASE_SUCCEEDED,
 	PHASE_FAILED,
 	PHASE_CANCELED,
@@ -61,7 +61,7 @@ struct job {
 	unsigned attempts; /* begun so far */
 	unsigned max_attempts;
 	char prompt_id[ID_SIZE]; /* of the current attempt; "" before it */
-	const char *backend;     /* of the current attempt */
+	const char *backend;	 /* of the current attempt */
 
 	int64_t created_at;
 	int64_t started_at;
@@ -77,10 +77,10 @@ struct job {
 	/* Only for store_insert: */
 	const char *idempotency_key; /* within owner and route; or NULL */
 	const char *request_hash;    /* with the key: SHA-256 hex of the body */
-	const char *reuse_key;       /* SHA-256 hex of what must be equal */
-	int64_t reuse_since;         /* share results of jobs created later */
-	uint32_t queue_limit;        /* limits.queue; 0: none */
-	uint32_t own_limit;          /* limits.concurrency; 0: none */
+	const char *reuse_key;	     /* SHA-256 hex of what must be equal */
+	int64_t reuse_since;	     /* share results of jobs created later */
+	uint32_t queue_limit;	     /* limits.queue; 0: none */
+	uint32_t own_limit;	     /* limits.concurrency; 0: none */
 };
 
 #endif

@@ -43,19 +43,20 @@ MUST_USE struct store *store_open(const struct store_options *o,
 /* Lets what is queued be written; wakes blocked claims empty-handed. */
 void store_close(struct store *s);
 
-/* ---- the answering half: asynchronous, called back on the store thread ---- */
+/* ---- the answering half: asynchronous, called back on the store thread ----
+ */
 
 enum store_outcome {
 	STORE_DONE,
-	STORE_REPLAYED,   /* insert: the key is known; id is the first job's */
-	STORE_MISMATCH,   /* insert: same key, another body */
+	STORE_REPLAYED,	  /* insert: the key is known; id is the first job's */
+	STORE_MISMATCH,	  /* insert: same key, another body */
 	STORE_QUEUE_FULL, /* insert */
-	STORE_TOO_MANY,   /* insert: own_limit */
+	STORE_TOO_MANY,	  /* insert: own_limit */
 	STORE_CANCELING,  /* cancel: it runs; the end will come */
-	STORE_ENDED,      /* cancel: it had ended; delete: done */
-	STORE_RUNNING,    /* delete: it has not ended */
-	STORE_UNKNOWN,    /* no such job of that owner */
-	STORE_FAILED,     /* the database said no (disk full, …): logged */
+	STORE_ENDED,	  /* cancel: it had ended; delete: done */
+	STORE_RUNNING,	  /* delete: it has not ended */
+	STORE_UNKNOWN,	  /* no such job of that owner */
+	STORE_FAILED,	  /* the database said no (disk full, …): logged */
 };
 
 typedef void store_done(void *ctx, enum store_outcome outcome, const char *id);
@@ -142,7 +143,7 @@ struct store_query {
 	unsigned phases;      /* bits; 0: all */
 	const char *endpoint; /* or NULL */
 	const char *before;   /* job id: only older ones; or NULL */
-	size_t limit;         /* 1 to 100 */
+	size_t limit;	      /* 1 to 100 */
 };
 
 /* Newest first. Returns the number filled; jobs has room for limit. */

@@ -1,0 +1,100 @@
+#ifndef JOBS_DB_H
+#define JOBS_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/problem.h"
+#include "jobs/job.h"
+#include "jobs/store.h"
+
+/*
+ * What the store wants of a database: jobs as rows, one transaction at a time.
+ * The store thread alone uses a struct db; each struct db_reader has a
+ * connection of its own and one thread. False from a writing function means
+ * that the database failed (it is logged there); the store then undoes that
+ * operation or the whole transaction.
+ */
+struct db;
+
+MUST_USE struct db *db_open(const char *path, struct problem *why);
+void db_close(struct db *db);
+
+MUST_USE bool db_begin(struct db *db);
+MUST_USE bool db_commit(struct db *db); /* durable when it returns true */
+void db_rollback(struct db *db);
+/* Within a transaction: one operation that can be undone by itself. */
+MUST_USE bool db_mark(struct db *db);
+void db_unmark(struct db *db, bool keep);
+/* The log is written back to the database file when it has grown; `idle`
+ * does so earlier and gives its space back. */
+void db_checkpoint(struct db *db, bool idle);
+
+/* What the store must know of a row before it moves it. */
+struct db_row {
+	enum phase phase;
+	bool cancel_asked;
+	char prompt_id[ID_SIZE];
+	char *owner; /* in the arena */
+	char *endpoint;
+	unsigned version;
+	const char *backend; /* of the attempt; or NULL */
+};
+
+enum db_found { DB_FOUND, DB_NONE, DB_ERROR };
+
+enum db_found db_row(struct db *db, const char *id, struct arena *a,
+		     struct db_row *out);
+enum db_found db_by_key(struct db *db, const struct job *job, char id[ID_SIZE],
+			struct arena *a, const char **hash);
+/* The newest good result with this reuse key since then. */
+enum db_found db_reusable(struct db *db, const char *reuse_key, int64_t since,
+			  struct arena *a, char id[ID_SIZE],
+			  const char **outputs);
+MUST_USE bool db_insert(struct db *db, const struct job *job);
+
+enum db_found db_next_queued(struct db *db, const struct store_claim *c,
+			     int64_t now, char id[ID_SIZE]);
+/* When the next queued job may be claimed that may not yet; 0: none. */
+int64_t db_next_not_before(struct db *db, int64_t now);
+MUST_USE bool db_set_claimed(struct db *db, const char *id,
+			     const struct store_claim *c, int64_t now);
+MUST_USE bool db_set_phase(struct db *db, const char *id, enum phase phase);
+MUST_USE bool db_requeue(struct db *db, const char *id, int64_t not_before,
+			 bool counted);
+MUST_USE bool db_set_cancel(struct db *db, const char *id);
+MUST_USE bool db_end(struct db *db, const char *id, enum phase phase,
+		     const char *outputs, const char *problem, int64_t now);
+MUST_USE bool db_delete(struct db *db, const char *id);
+/* Everything, prompt and recipe too. */
+MUST_USE bool db_load(struct db *db, const char *id, struct arena *a,
+		      struct job *out);
+
+/* At start: every job that has not ended. */
+typedef void db_each_fn(void *ctx, const struct job *job);
+MUST_USE bool db_each_unended(struct db *db, db_each_fn *fn, void *ctx);
+
+/* Lists of ids for the janitor, at most `max` each; returns how many. */
+size_t db_overdue(struct db *db, int64_t now, char (*ids)[ID_SIZE], size_t max);
+size_t db_files_due(struct db *db, int64_t now, char (*ids)[ID_SIZE],
+		    size_t max);
+size_t db_forgettable(struct db *db, int64_t before, char (*ids)[ID_SIZE],
+		      size_t max);
+MUST_USE bool db_set_files_gone(struct db *db, const char *id);
+/* Wall ms of the next deadline or end of files; 0: none. */
+int64_t db_next_due(struct db *db);
+
+struct db_reader;
+MUST_USE struct db_reader *db_reader_open(const char *path,
+					  struct problem *why);
+void db_reader_close(struct db_reader *r);
+MUST_USE bool db_read(struct db_reader *r, const char *id, const char *owner,
+		      struct arena *a, struct job *out);
+unsigned db_position(struct db_reader *r, const struct job *job);
+size_t db_list(struct db_reader *r, const struct store_query *q,
+	       struct arena *a, struct job *jobs);
+
+#endif

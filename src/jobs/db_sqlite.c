@@ -1,0 +1,474 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "jobs/db.h"
+#include "jobs/db_sqlite_row.h"
+#include "jobs/db_sqlite_schema.h"
+
+/* Pages of 4 KiB in the write-ahead log before it is written back: while busy
+ * only past a good size, as that costs its transaction some milliseconds. */
+#define CHECKPOINT_BUSY 16384
+#define CHECKPOINT_IDLE 64
+
+enum statement {
+	BEGIN,
+	COMMIT,
+	MARK,
+	UNDO,
+	UNMARK,
+	ROW,
+	BY_KEY,
+	REUSABLE,
+	INSERT,
+	INSERT_WORK,
+	NEXT_QUEUED,
+	NEXT_NOT_BEFORE,
+	SET_CLAIMED,
+	SET_PHASE,
+	REQUEUE,
+	SET_CANCEL,
+	END,
+	DELETE_WORK,
+	DELETE,
+	LOAD,
+	UNENDED,
+	OVERDUE,
+	FILES_DUE,
+	FORGETTABLE,
+	FILES_GONE,
+	NEXT_DUE,
+	STATEMENTS
+};
+
+static const char *const texts[] = {
+	[BEGIN] = "BEGIN IMMEDIATE",
+	[COMMIT] = "COMMIT",
+	[MARK] = "SAVEPOINT one",
+	[UNDO] = "ROLLBACK TO one",
+	[UNMARK] = "RELEASE one",
+	[ROW] = "SELECT phase, cancel_asked, prompt_id, owner, endpoint,"
+		" version, backend FROM jobs WHERE id = ?",
+	[BY_KEY] = "SELECT id, request_hash FROM jobs WHERE owner = ? AND"
+		   " endpoint = ? AND version = ? AND idempotency_key = ?",
+	[REUSABLE] = "SELECT id, outputs FROM jobs WHERE reuse_key = ? AND"
+		     " phase = 4 AND created_at >= ? AND files_gone = 0"
+		     " AND reused = 0"
+		     " ORDER BY seq DESC LIMIT 1",
+	[INSERT] = "INSERT INTO jobs (id, owner, endpoint, version, phase,"
+		   " inputs, pool, priority, max_attempts, created_at,"
+		   " started_at, ended_at, deadline_at, keep_ms, files_until,"
+		   " outputs, reused, idempotency_key, request_hash, reuse_key)"
+		   " VALUES (?,?,?,?,?,?,?,?,?,?,nullif(?,0),nullif(?,0),"
+		   "?,?,nullif(?,0),?,?,?,?,?)",
+	[INSERT_WORK] = "INSERT INTO work (id, prompt, recipe) VALUES (?,?,?)",
+	[NEXT_QUEUED] = "SELECT id FROM jobs WHERE phase = 0 AND pool = ?1 AND"
+			" not_before <= ?2 AND deadline_at > ?2 AND"
+			" (?3 OR avoid IS NOT ?4)"
+			" ORDER BY priority DESC, seq LIMIT 1",
+	[NEXT_NOT_BEFORE] = "SELECT min(not_before) FROM jobs"
+			    " WHERE phase = 0 AND not_before > ?",
+	[SET_CLAIMED] = "UPDATE jobs SET phase = 1, backend = ?2,"
+			" prompt_id = ?3, attempts = attempts + 1,"
+			" started_at = coalesce(started_at, ?4) WHERE id = ?1",
+	[SET_PHASE] = "UPDATE jobs SET phase = ?2 WHERE id = ?1",
+	[REQUEUE] = "UPDATE jobs SET phase = 0, not_before = ?2,"
+		    " avoid = iif(?3, backend, avoid), prompt_id = NULL,"
+		    " attempts = attempts - iif(?3, 0, 1) WHERE id = ?1",
+	[SET_CANCEL] = "UPDATE jobs SET cancel_asked = 1 WHERE id = ?",
+	[END] = "UPDATE jobs SET phase = ?2, outputs = ?3, problem = ?4,"
+		" ended_at = ?5, files_until = iif(?2 = 4, ?5 + keep_ms, NULL)"
+		" WHERE id = ?1",
+	[DELETE_WORK] = "DELETE FROM work WHERE id = ?",
+	[DELETE] = "DELETE FROM jobs WHERE id = ?",
+	[LOAD] = "SELECT " ROW_COLUMNS ", prompt, recipe"
+		 " FROM jobs JOIN work USING (id) WHERE id = ?",
+	[UNENDED] = "SELECT " ROW_COLUMNS " FROM jobs WHERE phase < 4"
+		    " ORDER BY seq",
+	[OVERDUE] = "SELECT id FROM jobs WHERE phase = 0 AND deadline_at <= ?"
+		    " ORDER BY deadline_at LIMIT ?",
+	[FILES_DUE] = "SELECT id FROM jobs WHERE files_until <= ?"
+		      " ORDER BY files_until LIMIT ?",
+	[FORGETTABLE] = "SELECT id FROM jobs WHERE ended_at <= ? AND"
+			" files_until IS NULL ORDER BY ended_at LIMIT ?",
+	[FILES_GONE] = "UPDATE jobs SET files_gone = 1, files_until = NULL"
+		       " WHERE id = ?",
+	[NEXT_DUE] = "SELECT min(at) FROM ("
+		     "SELECT min(deadline_at) AS at FROM jobs WHERE phase = 0"
+		     " UNION ALL SELECT min(files_until) FROM jobs"
+		     " WHERE files_until IS NOT NULL)",
+};
+_Static_assert(COUNT(texts) == STATEMENTS, "a statement lacks its text");
+_Static_assert(PHASE_QUEUED == 0 && PHASE_CLAIMED == 1 && PHASE_SUCCEEDED == 4,
+	       "phases are written as numbers in SQL");
+
+struct db {
+	sqlite3 *sql;
+	sqlite3_stmt *s[STATEMENTS];
+	int lock;      /* descriptor of the lock file */
+	int log_pages; /* of the write-ahead log, as the last commit said */
+};
+
+/* ---- opening ---- */
+
+/* A second daemon on the same file would claim the same jobs. */
+static bool take_lock(struct db *db, const char *path, struct problem *why)
+{
+	char name[4096];
+
+	snprintf(name, sizeof(name), "%s.lock", path);
+	db->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (db->lock < 0)
+		return problem_set(why, PROBLEM_INTERNAL, name, "%s",
+				   strerror(errno));
+	if (flock(db->lock, LOCK_EX | LOCK_NB) != 0)
+		return problem_set(why, PROBLEM_INTERNAL, path,
+				   "another comfygate has this database open");
+	return true;
+}
+
+static bool make_private(const char *path, struct problem *why)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return problem_set(why, PROBLEM_INTERNAL, path, "%s",
+				   strerror(errno));
+	close(fd);
+	return true;
+}
+
+static int log_grew(void *ctx, sqlite3 *sql, const char *name, int pages)
+{
+	struct db *db = ctx;
+
+	(void)sql;
+	(void)name;
+	db->log_pages = pages;
+	return SQLITE_OK;
+}
+
+static bool setup(struct db *db, struct problem *why)
+{
+	static const char pragmas[] = "PRAGMA journal_mode = WAL;"
+				      "PRAGMA synchronous = FULL;"
+				      "PRAGMA temp_store = MEMORY;"
+				      "PRAGMA journal_size_limit = 67108864;";
+
+	if (sqlite3_exec(db->sql, pragmas, NULL, NULL, NULL) != SQLITE_OK)
+		return problem_set(why, PROBLEM_INTERNAL, "database", "%s",
+				   sqlite3_errmsg(db->sql));
+	if (!db_schema(db->sql, why) ||
+	    !db_prepare(db->sql, texts, STATEMENTS, db->s, why))
+		return false;
+	/* Replaces SQLite's own automatic checkpoints, too: this connection
+	 * alone writes the log back, at a time of our choosing. */
+	sqlite3_wal_hook(db->sql, log_grew, db);
+	return true;
+}
+
+struct db *db_open(const char *path, struct problem *why)
+{
+	struct db *db = mem_alloc(sizeof(*db));
+
+	db->lock = -1;
+	if (!take_lock(db, path, why) || !make_private(path, why))
+		goto fail;
+	if (sqlite3_open_v2(path, &db->sql,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+			    NULL) != SQLITE_OK) {
+		problem_set(why, PROBLEM_INTERNAL, path, "%s",
+			    db->sql != NULL ? sqlite3_errmsg(db->sql)
+					    : "cannot be opened");
+		goto fail;
+	}
+	if (setup(db, why))
+		return db;
+fail:
+	db_close(db);
+	return NULL;
+}
+
+void db_close(struct db *db)
+{
+	if (db == NULL)
+		return;
+	db_finalize(db->s, STATEMENTS);
+	sqlite3_close(db->sql);
+	if (db->lock >= 0)
+		close(db->lock);
+	free(db);
+}
+
+/* ---- transactions ---- */
+
+bool db_begin(struct db *db)
+{
+	return db_run(db->s[BEGIN]);
+}
+
+bool db_commit(struct db *db)
+{
+	return db_run(db->s[COMMIT]);
+}
+
+void db_rollback(struct db *db)
+{
+	/* SQLite may have rolled back by itself, then there is none. */
+	if (!sqlite3_get_autocommit(db->sql))
+		sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+}
+
+bool db_mark(struct db *db)
+{
+	return db_run(db->s[MARK]);
+}
+
+void db_unmark(struct db *db, bool keep)
+{
+	bool undone = keep || db_run(db->s[UNDO]);
+
+	if (undone && db_run(db->s[UNMARK]))
+		return;
+	log_event(LOG_ERROR, "database.savepoint_lost", NULL);
+}
+
+void db_checkpoint(struct db *db, bool idle)
+{
+	int mode =
+		idle ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+
+	if (db->log_pages < (idle ? CHECKPOINT_IDLE : CHECKPOINT_BUSY))
+		return;
+	/* Busy readers make it partial: the next one goes on from there. */
+	sqlite3_wal_checkpoint_v2(db->sql, NULL, mode, NULL, NULL);
+	db->log_pages = 0;
+}
+
+/* ---- looking ---- */
+
+static enum db_found found(int rc)
+{
+	return rc > 0 ? DB_FOUND : rc == 0 ? DB_NONE : DB_ERROR;
+}
+
+enum db_found db_row(struct db *db, const char *id, struct arena *a,
+		     struct db_row *out)
+{
+	sqlite3_stmt *s = db->s[ROW];
+	int rc;
+
+	db_bind(s, "s", id);
+	rc = db_step(s);
+	if (rc > 0) {
+		out->phase = (enum phase)sqlite3_column_int(s, 0);
+		out->cancel_asked = sqlite3_column_int(s, 1) != 0;
+		db_row_id(s, 2, out->prompt_id);
+		out->owner = arena_strdup(a, db_row_text(s, 3, a));
+		out->endpoint = arena_strdup(a, db_row_text(s, 4, a));
+		out->version = (unsigned)sqlite3_column_int(s, 5);
+		out->backend = db_row_text(s, 6, a);
+	}
+	sqlite3_reset(s);
+	return found(rc);
+}
+
+enum db_found db_by_key(struct db *db, const struct job *job, char id[ID_SIZE],
+			struct arena *a, const char **hash)
+{
+	sqlite3_stmt *s = db->s[BY_KEY];
+	int rc;
+
+	db_bind(s, "ssis", job->owner, job->endpoint, (int64_t)job->version,
+		job->idempotency_key);
+	rc = db_step(s);
+	if (rc > 0) {
+		db_row_id(s, 0, id);
+		*hash = db_row_text(s, 1, a);
+	}
+	sqlite3_reset(s);
+	return found(rc);
+}
+
+enum db_found db_reusable(struct db *db, const char *reuse_key, int64_t since,
+			  struct arena *a, char id[ID_SIZE],
+			  const char **outputs)
+{
+	sqlite3_stmt *s = db->s[REUSABLE];
+	int rc;
+
+	db_bind(s, "si", reuse_key, since);
+	rc = db_step(s);
+	if (rc > 0) {
+		db_row_id(s, 0, id);
+		*outputs = db_row_text(s, 1, a);
+	}
+	sqlite3_reset(s);
+	return found(rc);
+}
+
+enum db_found db_next_queued(struct db *db, const struct store_claim *c,
+			     int64_t now, char id[ID_SIZE])
+{
+	sqlite3_stmt *s = db->s[NEXT_QUEUED];
+	int rc;
+
+	db_bind(s, "siis", c->pool, now, (int64_t)c->alone, c->backend);
+	rc = db_step(s);
+	if (rc > 0)
+		db_row_id(s, 0, id);
+	sqlite3_reset(s);
+	return found(rc);
+}
+
+static int64_t one_number(sqlite3_stmt *s)
+{
+	int64_t n = db_step(s) > 0 ? sqlite3_column_int64(s, 0) : 0;
+
+	sqlite3_reset(s);
+	return n;
+}
+
+int64_t db_next_not_before(struct db *db, int64_t now)
+{
+	db_bind(db->s[NEXT_NOT_BEFORE], "i", now);
+	return one_number(db->s[NEXT_NOT_BEFORE]);
+}
+
+int64_t db_next_due(struct db *db)
+{
+	db_bind(db->s[NEXT_DUE], "");
+	return one_number(db->s[NEXT_DUE]);
+}
+
+bool db_load(struct db *db, const char *id, struct arena *a, struct job *out)
+{
+	sqlite3_stmt *s = db->s[LOAD];
+	int rc;
+
+	db_bind(s, "s", id);
+	rc = db_step(s);
+	if (rc > 0) {
+		db_row_job(s, a, out);
+		out->prompt = db_row_text(s, ROW_COLUMN_COUNT, a);
+		out->recipe = db_row_text(s, ROW_COLUMN_COUNT + 1, a);
+	}
+	sqlite3_reset(s);
+	return rc > 0;
+}
+
+bool db_each_unended(struct db *db, db_each_fn *fn, void *ctx)
+{
+	sqlite3_stmt *s = db->s[UNENDED];
+	struct arena a = {0};
+	struct job job;
+	int rc;
+
+	db_bind(s, "");
+	while ((rc = db_step(s)) > 0) {
+		db_row_job(s, &a, &job);
+		fn(ctx, &job);
+		arena_finish(&a);
+	}
+	sqlite3_reset(s);
+	return rc == 0;
+}
+
+static size_t list_ids(sqlite3_stmt *s, int64_t at, char (*ids)[ID_SIZE],
+		       size_t max)
+{
+	size_t n = 0;
+
+	db_bind(s, "ii", at, (int64_t)max);
+	while (n < max && db_step(s) > 0)
+		db_row_id(s, 0, ids[n++]);
+	sqlite3_reset(s);
+	return n;
+}
+
+size_t db_overdue(struct db *db, int64_t now, char (*ids)[ID_SIZE], size_t max)
+{
+	return list_ids(db->s[OVERDUE], now, ids, max);
+}
+
+size_t db_files_due(struct db *db, int64_t now, char (*ids)[ID_SIZE],
+		    size_t max)
+{
+	return list_ids(db->s[FILES_DUE], now, ids, max);
+}
+
+size_t db_forgettable(struct db *db, int64_t before, char (*ids)[ID_SIZE],
+		      size_t max)
+{
+	return list_ids(db->s[FORGETTABLE], before, ids, max);
+}
+
+/* ---- changing ---- */
+
+bool db_insert(struct db *db, const struct job *job)
+{
+	db_bind(db->s[INSERT], "sssiissiiiiiiiisisss", job->id, job->owner,
+		job->endpoint, (int64_t)job->version, (int64_t)job->phase,
+		job->inputs, job->pool, (int64_t)job->priority,
+		(int64_t)job->max_attempts, job->created_at, job->started_at,
+		job->ended_at, job->deadline_at, job->keep_ms,
+		job->ended_at != 0 ? job->ended_at + job->keep_ms : INT64_C(0),
+		job->outputs, (int64_t)job->reused, job->idempotency_key,
+		job->request_hash, job->reuse_key);
+	if (!db_run(db->s[INSERT]))
+		return false;
+	if (phase_final(job->phase))
+		return true;
+	db_bind(db->s[INSERT_WORK], "sss", job->id, job->prompt, job->recipe);
+	return db_run(db->s[INSERT_WORK]);
+}
+
+bool db_set_claimed(struct db *db, const char *id, const struct store_claim *c,
+		    int64_t now)
+{
+	db_bind(db->s[SET_CLAIMED], "sssi", id, c->backend, c->prompt_id, now);
+	return db_run(db->s[SET_CLAIMED]);
+}
+
+bool db_set_phase(struct db *db, const char *id, enum phase phase)
+{
+	db_bind(db->s[SET_PHASE], "si", id, (int64_t)phase);
+	return db_run(db->s[SET_PHASE]);
+}
+
+bool db_requeue(struct db *db, const char *id, int64_t not_before, bool counted)
+{
+	db_bind(db->s[REQUEUE], "sii", id, not_before, (int64_t)counted);
+	return db_run(db->s[REQUEUE]);
+}
+
+bool db_set_cancel(struct db *db, const char *id)
+{
+	db_bind(db->s[SET_CANCEL], "s", id);
+	return db_run(db->s[SET_CANCEL]);
+}
+
+bool db_end(struct db *db, const char *id, enum phase phase,
+	    const char *outputs, const char *problem, int64_t now)
+{
+	db_bind(db->s[END], "sissi", id, (int64_t)phase, outputs, problem, now);
+	db_bind(db->s[DELETE_WORK], "s", id);
+	return db_run(db->s[END]) && db_run(db->s[DELETE_WORK]);
+}
+
+bool db_delete(struct db *db, const char *id)
+{
+	db_bind(db->s[DELETE], "s", id);
+	return db_run(db->s[DELETE]);
+}
+
+bool db_set_files_gone(struct db *db, const char *id)
+{
+	db_bind(db->s[FILES_GONE], "s", id);
+	return db_run(db->s[FILES_GONE]);
+}

@@ -1,0 +1,107 @@
+#include <stdio.h>
+
+#include "jobs/db_sqlite_schema.h"
+
+/*
+ * One text a version, never changed once released: a change is a new step.
+ * The prompt stands apart so that rows stay small to read, and goes when its
+ * job ends.
+ */
+static const char *const steps[] = {
+	/* 1 */
+	"CREATE TABLE jobs ("
+	" seq INTEGER PRIMARY KEY,"
+	" id TEXT NOT NULL UNIQUE,"
+	" owner TEXT NOT NULL,"
+	" endpoint TEXT NOT NULL,"
+	" version INTEGER NOT NULL,"
+	" phase INTEGER NOT NULL,"
+	" cancel_asked INTEGER NOT NULL DEFAULT 0,"
+	" inputs TEXT NOT NULL,"
+	" pool TEXT NOT NULL,"
+	" priority INTEGER NOT NULL,"
+	" attempts INTEGER NOT NULL DEFAULT 0,"
+	" max_attempts INTEGER NOT NULL,"
+	" prompt_id TEXT,"
+	" backend TEXT,"
+	" avoid TEXT,"
+	" not_before INTEGER NOT NULL DEFAULT 0,"
+	" created_at INTEGER NOT NULL,"
+	" started_at INTEGER,"
+	" ended_at INTEGER,"
+	" deadline_at INTEGER NOT NULL,"
+	" keep_ms INTEGER NOT NULL,"
+	" files_until INTEGER,"
+	" files_gone INTEGER NOT NULL DEFAULT 0,"
+	" outputs TEXT,"
+	" problem TEXT,"
+	" reused INTEGER NOT NULL DEFAULT 0,"
+	" idempotency_key TEXT,"
+	" request_hash TEXT,"
+	" reuse_key TEXT"
+	") STRICT;"
+	"CREATE TABLE work ("
+	" id TEXT PRIMARY KEY,"
+	" prompt TEXT NOT NULL,"
+	" recipe TEXT NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX jobs_queue ON jobs (pool, priority DESC, seq)"
+	" WHERE phase = 0;"
+	"CREATE INDEX jobs_deadline ON jobs (deadline_at) WHERE phase = 0;"
+	"CREATE INDEX jobs_owner ON jobs (owner, seq);"
+	"CREATE INDEX jobs_ended ON jobs (ended_at)"
+	" WHERE ended_at IS NOT NULL;"
+	"CREATE INDEX jobs_files ON jobs (files_until)"
+	" WHERE files_until IS NOT NULL;"
+	"CREATE UNIQUE INDEX jobs_key"
+	" ON jobs (owner, endpoint, version, idempotency_key)"
+	" WHERE idempotency_key IS NOT NULL;"
+	"CREATE INDEX jobs_reuse ON jobs (reuse_key, seq)"
+	" WHERE reuse_key IS NOT NULL AND phase = 4;",
+};
+
+static int version_of(sqlite3 *db)
+{
+	sqlite3_stmt *s;
+	int version = -1;
+
+	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &s, NULL) ==
+		    SQLITE_OK &&
+	    sqlite3_step(s) == SQLITE_ROW)
+		version = sqlite3_column_int(s, 0);
+	sqlite3_finalize(s);
+	return version;
+}
+
+static bool apply(sqlite3 *db, int step)
+{
+	char number[64];
+
+	snprintf(number, sizeof(number), "PRAGMA user_version = %d", step + 1);
+	if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == 0 &&
+	    sqlite3_exec(db, steps[step], NULL, NULL, NULL) == 0 &&
+	    sqlite3_exec(db, number, NULL, NULL, NULL) == 0 &&
+	    sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == 0)
+		return true;
+	return false;
+}
+
+bool db_schema(sqlite3 *db, struct problem *why)
+{
+	int version = version_of(db);
+
+	if (version > (int)COUNT(steps))
+		return problem_set(why, PROBLEM_INTERNAL, "database",
+				   "a newer version of comfygate wrote it "
+				   "(schema %d; this one knows %d)",
+				   version, (int)COUNT(steps));
+	for (; version >= 0 && version < (int)COUNT(steps); version++)
+		if (!apply(db, version))
+			break;
+	if (version == (int)COUNT(steps))
+		return true;
+	problem_set(why, PROBLEM_INTERNAL, "database", "%s",
+		    sqlite3_errmsg(db));
+	sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return false;
+}

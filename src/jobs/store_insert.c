@@ -1,0 +1,167 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "jobs/outputs.h"
+#include "jobs/store_private.h"
+
+/* A new job on its way in, with a copy of all its texts. */
+struct insert {
+	struct op op;
+	struct arena arena;
+	struct job job;
+	enum store_outcome outcome;
+	char answer[ID_SIZE]; /* the job's id, or the first one's */
+	store_done *done;
+	void *ctx;
+};
+
+static const char *copy(struct arena *a, const char *s)
+{
+	return s != NULL ? arena_strdup(a, s) : NULL;
+}
+
+static void copy_job(struct arena *a, const struct job *from, struct job *to)
+{
+	*to = *from;
+	to->owner = copy(a, from->owner);
+	to->endpoint = copy(a, from->endpoint);
+	to->inputs = copy(a, from->inputs);
+	to->prompt = copy(a, from->prompt);
+	to->recipe = copy(a, from->recipe);
+	to->pool = copy(a, from->pool);
+	to->idempotency_key = copy(a, from->idempotency_key);
+	to->request_hash = copy(a, from->request_hash);
+	to->reuse_key = copy(a, from->reuse_key);
+}
+
+/* The key was there before: the same request, or another one. */
+static bool seen_before(struct store *s, struct insert *i, bool *seen)
+{
+	const char *hash = NULL;
+
+	*seen = false;
+	if (i->job.idempotency_key == NULL)
+		return true;
+	switch (db_by_key(s->db, &i->job, i->answer, &i->arena, &hash)) {
+	case DB_ERROR:
+		return false;
+	case DB_NONE:
+		return true;
+	case DB_FOUND:
+		break;
+	}
+	*seen = true;
+	i->outcome = hash != NULL && i->job.request_hash != NULL &&
+				     strcmp(hash, i->job.request_hash) == 0
+			     ? STORE_REPLAYED
+			     : STORE_MISMATCH;
+	return true;
+}
+
+/* Every file that the outputs name has been linked. */
+static bool all_there(struct store *s, struct insert *i, const char *outputs)
+{
+	struct output_value *values;
+	size_t count;
+
+	if (outputs == NULL ||
+	    !outputs_read(outputs, &i->arena, &values, &count))
+		return false;
+	for (size_t v = 0; v < count; v++)
+		for (size_t f = 0; f < values[v].file_count; f++)
+			if (!files_exists(s->o.files, i->job.id,
+					  values[v].files[f].name))
+				return false;
+	return true;
+}
+
+/* A good result that can be shared makes the job ended from the start. Where
+ * its files cannot be linked, the job runs like any other. */
+static bool share(struct store *s, struct insert *i)
+{
+	struct problem why = {0};
+	const char *outputs = NULL;
+	char from[ID_SIZE];
+
+	if (i->job.reuse_key == NULL)
+		return true;
+	switch (db_reusable(s->db, i->job.reuse_key, i->job.reuse_since,
+			    &i->arena, from, &outputs)) {
+	case DB_ERROR:
+		return false;
+	case DB_NONE:
+		return true;
+	case DB_FOUND:
+		break;
+	}
+	if (!files_share_job(s->o.files, from, i->job.id, &why) ||
+	    !all_there(s, i, outputs)) {
+		log_event(LOG_WARN, "store.not_shared", "job", i->job.id, "why",
+			  why.detail, NULL);
+		return files_remove_job(s->o.files, i->job.id, &why);
+	}
+	i->job.phase = PHASE_SUCCEEDED;
+	i->job.outputs = outputs;
+	i->job.reused = true;
+	i->job.started_at = i->job.ended_at = i->job.created_at;
+	return true;
+}
+
+static bool within_limits(const struct store *s, struct insert *i)
+{
+	if (i->job.queue_limit != 0 &&
+	    limits_queued(s, &i->job) >= i->job.queue_limit)
+		i->outcome = STORE_QUEUE_FULL;
+	else if (i->job.own_limit != 0 &&
+		 limits_own(s, &i->job) >= i->job.own_limit)
+		i->outcome = STORE_TOO_MANY;
+	else
+		return true;
+	return false;
+}
+
+static bool apply(struct store *s, struct op *op)
+{
+	struct insert *i = (struct insert *)op;
+	bool seen;
+
+	if (!seen_before(s, i, &seen))
+		return false;
+	if (seen)
+		return true;
+	if (!share(s, i))
+		return false;
+	if (!phase_final(i->job.phase) && !within_limits(s, i))
+		return true;
+	if (!db_insert(s->db, &i->job))
+		return false;
+	i->outcome = STORE_DONE;
+	limits_count(s, i->job.endpoint, i->job.version, i->job.owner,
+		     i->job.phase, NULL, 1);
+	store_tell(s, i->job.id, i->job.phase, false);
+	return true;
+}
+
+static void finish(struct store *s, struct op *op, bool committed)
+{
+	struct insert *i = (struct insert *)op;
+
+	(void)s;
+	i->done(i->ctx, committed ? i->outcome : STORE_FAILED, i->answer);
+	arena_finish(&i->arena);
+	free(i);
+}
+
+void store_insert(struct store *s, const struct job *job, store_done *done,
+		  void *ctx)
+{
+	struct insert *i = mem_alloc(sizeof(*i));
+
+	i->op = (struct op){.apply = apply, .finish = finish};
+	copy_job(&i->arena, job, &i->job);
+	memcpy(i->answer, job->id, sizeof(i->answer));
+	i->done = done;
+	i->ctx = ctx;
+	store_queue(s, &i->op);
+}

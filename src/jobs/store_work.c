@@ -1,0 +1,290 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "jobs/store_private.h"
+
+#define RETRY_MS 250
+#define TIDY_MAX 500
+#define TIDY_MS	 60000
+#define TIMED_OUT                                                              \
+	"{\"code\":\"timeout\",\"detail\":\"the job waited longer "            \
+	"than it may\"}"
+
+/* What the running half does to a job; its thread waits for the commit. */
+struct work {
+	struct op op;
+	const char *id, *prompt_id;
+	enum phase to;
+	const char *outputs, *problem;
+	int64_t not_before;
+	bool counted;
+	bool ours; /* it was this attempt's to move */
+
+	struct box box;
+	bool finished, committed; /* under the box's lock */
+};
+
+static void finish(struct store *s, struct op *op, bool committed)
+{
+	struct work *w = (struct work *)op;
+
+	(void)s;
+	box_lock(&w->box);
+	w->finished = true;
+	w->committed = committed;
+	box_wake(&w->box);
+	box_unlock(&w->box);
+}
+
+/* Queues it and waits. The store thread finishes every op, so this ends. */
+static bool carry_out(struct store *s, struct work *w,
+		      bool (*apply)(struct store *, struct op *))
+{
+	bool closing;
+
+	w->op = (struct op){.apply = apply, .finish = finish};
+	w->finished = w->committed = w->ours = false;
+	box_lock(&s->box);
+	closing = s->closing;
+	box_unlock(&s->box);
+	if (closing)
+		return false;
+	box_init(&w->box);
+	store_queue(s, &w->op);
+	box_lock(&w->box);
+	while (!w->finished)
+		box_wait(&w->box, clock_monotonic_ms() + 1000);
+	box_unlock(&w->box);
+	box_finish(&w->box);
+	return w->committed;
+}
+
+static bool end_row(struct store *s, const char *id, const struct db_row *row,
+		    enum phase to, const char *outputs, const char *problem)
+{
+	limits_count(s, row->endpoint, row->version, row->owner, row->phase,
+		     row->backend, -1);
+	store_tell(s, id, to, row->cancel_asked);
+	return db_end(s->db, id, to, outputs, problem, clock_wall_ms());
+}
+
+static bool requeue_row(struct store *s, const char *id,
+			const struct db_row *row, int64_t not_before,
+			bool counted)
+{
+	limits_count(s, row->endpoint, row->version, row->owner, row->phase,
+		     row->backend, -1);
+	limits_count(s, row->endpoint, row->version, row->owner, PHASE_QUEUED,
+		     NULL, 1);
+	store_tell(s, id, PHASE_QUEUED, row->cancel_asked);
+	return db_requeue(s->db, id, not_before, counted);
+}
+
+/* Is it still this attempt's, and may it go there? Canceled while it ran, a
+ * job does not return to the queue: it ends. */
+static bool apply_move(struct store *s, struct op *op)
+{
+	struct work *w = (struct work *)op;
+	struct arena a = {0};
+	enum phase from;
+	struct db_row row;
+	bool good = true;
+
+	switch (db_row(s->db, w->id, &a, &row)) {
+	case DB_ERROR:
+		good = false;
+		break;
+	case DB_NONE:
+		break;
+	case DB_FOUND:
+		from = notes_take(s, w->id, w->prompt_id, row.phase);
+		w->ours = strcmp(row.prompt_id, w->prompt_id) == 0 &&
+			  phase_may_follow(from, w->to);
+		if (!w->ours)
+			break;
+		if (w->to == PHASE_QUEUED && row.cancel_asked)
+			good = end_row(s, w->id, &row, PHASE_CANCELED, NULL,
+				       NULL);
+		else if (w->to == PHASE_QUEUED)
+			good = requeue_row(s, w->id, &row, w->not_before,
+					   w->counted);
+		else
+			good = end_row(s, w->id, &row, w->to, w->outputs,
+				       w->problem);
+		break;
+	}
+	arena_finish(&a);
+	return good;
+}
+
+/*
+ * What a run came to is not lost to a full disk: it is written when there is
+ * room again. Only a close gives up, and the next start finds the job in its
+ * phase. A note that a failed try took away is put back first.
+ */
+static bool insist(struct store *s, struct work *w, enum phase reached)
+{
+	struct box pause;
+	bool done;
+
+	while (!(done = carry_out(s, w, apply_move))) {
+		bool closing;
+
+		box_lock(&s->box);
+		closing = s->closing;
+		box_unlock(&s->box);
+		if (closing)
+			break;
+		store_note(s, w->id, w->prompt_id, reached);
+		box_init(&pause);
+		box_lock(&pause);
+		box_wait(&pause, clock_monotonic_ms() + RETRY_MS);
+		box_unlock(&pause);
+		box_finish(&pause);
+	}
+	return done && w->ours;
+}
+
+bool store_release(struct store *s, const char *id, const char *prompt_id,
+		   int64_t not_before, bool counted)
+{
+	struct work w = {.id = id,
+			 .prompt_id = prompt_id,
+			 .to = PHASE_QUEUED,
+			 .not_before = not_before,
+			 .counted = counted};
+
+	return insist(s, &w, PHASE_CLAIMED);
+}
+
+bool store_end(struct store *s, const char *id, const char *prompt_id,
+	       enum phase phase, const char *outputs, const char *problem)
+{
+	struct work w = {.id = id,
+			 .prompt_id = prompt_id,
+			 .to = phase,
+			 .outputs = outputs,
+			 .problem = problem};
+
+	return insist(s, &w,
+		      phase == PHASE_SUCCEEDED ? PHASE_RAN : PHASE_CLAIMED);
+}
+
+/* ---- orphans of backends that are not there any more ---- */
+
+struct adoption {
+	struct work work;
+	const char *const *backends;
+	size_t count;
+};
+
+static bool named(const struct adoption *ad, const char *backend)
+{
+	for (size_t i = 0; i < ad->count; i++)
+		if (strcmp(ad->backends[i], backend) == 0)
+			return true;
+	return false;
+}
+
+static bool adopt_one(struct store *s, const char *id)
+{
+	struct arena a = {0};
+	struct db_row row;
+	bool good = db_row(s->db, id, &a, &row) == DB_FOUND;
+
+	if (good && row.cancel_asked)
+		good = end_row(s, id, &row, PHASE_CANCELED, NULL, NULL);
+	else if (good)
+		good = requeue_row(s, id, &row, 0, false);
+	arena_finish(&a);
+	return good;
+}
+
+static bool apply_adopt(struct store *s, struct op *op)
+{
+	struct adoption *ad = (struct adoption *)op;
+	struct orphan *next;
+	bool good = true;
+
+	for (struct orphan *o = s->orphans; o != NULL && good; o = next) {
+		next = o->next;
+		if (named(ad, o->backend))
+			continue;
+		good = adopt_one(s, o->id);
+		orphans_drop(s, o->id);
+	}
+	return good;
+}
+
+void store_adopt(struct store *s, const char *const *backends, size_t count)
+{
+	struct adoption ad = {.backends = backends, .count = count};
+
+	if (!carry_out(s, &ad.work, apply_adopt))
+		log_event(LOG_ERROR, "store.not_adopted", NULL);
+}
+
+/* ---- the janitor ---- */
+
+struct tidying {
+	struct work work;
+	int64_t now, forget_before, next;
+	char (*files)[ID_SIZE]; /* folders to remove after the commit */
+	size_t file_count;
+};
+
+static bool end_overdue(struct store *s, int64_t now, char (*ids)[ID_SIZE])
+{
+	size_t n = db_overdue(s->db, now, ids, TIDY_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		struct arena a = {0};
+		struct db_row row;
+		bool good =
+			db_row(s->db, ids[i], &a, &row) == DB_FOUND &&
+			end_row(s, ids[i], &row, PHASE_FAILED, NULL, TIMED_OUT);
+
+		arena_finish(&a);
+		if (!good)
+			return false;
+	}
+	return true;
+}
+
+static bool apply_tidy(struct store *s, struct op *op)
+{
+	struct tidying *t = (struct tidying *)op;
+	char(*ids)[ID_SIZE] = mem_array(TIDY_MAX, ID_SIZE);
+	bool good = end_overdue(s, t->now, ids);
+	size_t n;
+
+	t->file_count = db_files_due(s->db, t->now, t->files, TIDY_MAX);
+	for (size_t i = 0; good && i < t->file_count; i++)
+		good = db_set_files_gone(s->db, t->files[i]);
+	n = good ? db_forgettable(s->db, t->forget_before, ids, TIDY_MAX) : 0;
+	for (size_t i = 0; good && i < n; i++)
+		good = db_delete(s->db, ids[i]);
+	t->next = db_next_due(s->db);
+	free(ids);
+	return good;
+}
+
+int64_t store_tidy(struct store *s, int64_t now, int64_t forget_before)
+{
+	struct tidying t = {.now = now, .forget_before = forget_before};
+	struct problem why = {0};
+
+	t.files = mem_array(TIDY_MAX, ID_SIZE);
+	if (!carry_out(s, &t.work, apply_tidy))
+		t.file_count = 0;
+	for (size_t i = 0; i < t.file_count; i++)
+		if (!files_remove_job(s->o.files, t.files[i], &why))
+			log_event(LOG_WARN, "store.files_left", "job",
+				  t.files[i], "why", why.detail, NULL);
+	free(t.files);
+	if (t.next == 0 || t.next > now + TIDY_MS)
+		return now + TIDY_MS;
+	return t.next > now ? t.next : now;
+}

@@ -1,0 +1,24 @@
+#ifndef JOBS_TALLY_H
+#define JOBS_TALLY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * How many of each: counts by name, for the limits that the store thread
+ * checks at every insert (a COUNT in SQL would cost as much as the queue is
+ * long). A name whose count falls to 0 is forgotten. The store thread only.
+ */
+struct tally {
+	struct tally_entry **buckets;
+	size_t bucket_count;
+	size_t names;
+};
+
+void tally_init(struct tally *t);
+void tally_finish(struct tally *t);
+void tally_clear(struct tally *t);
+void tally_add(struct tally *t, const char *name, int change);
+uint32_t tally_get(const struct tally *t, const char *name);
+
+#endif
