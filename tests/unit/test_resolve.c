@@ -309,6 +309,12 @@ static const struct {
 	 "{'prompt':'ab','seed':1,'big':'-9223372036854775808'}",
 	 "{'prompt':'ab','steps':25,'seed':1,'big':'-9223372036854775808'}",
 	 "57:8", "big", "-9223372036854775808"},
+	{"where strings are taken, small ones, too",
+	 "{'prompt':'ab','seed':'7','big':'-25'}",
+	 "{'prompt':'ab','steps':25,'seed':'7','big':'-25'}", "57:8", "big",
+	 "-25"},
+	{"seed -1 as a string", "{'prompt':'ab','seed':'-1'}",
+	 "{'prompt':'ab','steps':25,'seed':77}", "3", "seed", "77"},
 	{"a double would round it",
 	 "{'prompt':'ab','seed':1,'big':9007199254740993}",
 	 "{'prompt':'ab','steps':25,'seed':1,'big':9007199254740993}", "57:8",
@@ -447,6 +453,9 @@ static const struct {
 	 "type",
 	 "must be an integer from -2^63 to 2^64-1, or a string of its "
 	 "digits, is \"1e30\""},
+	{"nor one that is far too large",
+	 "{'prompt':'ab','steps':'9007199254740993'}", "/steps", "maximum",
+	 "must be at most 60, is \"9007199254740993\""},
 	{"leading zeros", "{'prompt':'ab','big':'09007199254740993'}", "/big",
 	 "type",
 	 "must be an integer from -2^63 to 2^64-1, or a string of its "
@@ -501,10 +510,10 @@ static const struct {
 	 "maxItems", "must have at most 3 items, has 4"},
 	{"one element", "{'prompt':'ab','names':['a','toolong']}", "/names/1",
 	 "maxLength", "must have at most 5 characters, has 7"},
-	{"an element of another type", "{'prompt':'ab','levels':[1,'2']}",
+	{"an element of another type", "{'prompt':'ab','levels':[1,'x']}",
 	 "/levels/1", "type",
-	 "must be a number: only integers beyond 9007199254740991 may be "
-	 "strings, is \"2\""},
+	 "must be an integer from -2^63 to 2^64-1, or a string of its "
+	 "digits, is \"x\""},
 	{"unknown, with a hint", "{'prompt':'ab','stpes':3}", "/stpes",
 	 "unknown", "is no input of this endpoint; did you mean \"steps\"?"},
 	{"unknown", "{'prompt':'ab','banana':3}", "/banana", "unknown",
