@@ -5,6 +5,7 @@
 #   make unit            build and run the unit tests
 #   make SAN=address …   with a sanitizer (address, undefined, thread)
 #   make CC=clang …      with another compiler
+#   make V=1 …           show the whole commands
 #   make lint layers     static checks; who may include whom
 #   make test bench run  the daemon as a whole, see tests/
 #   make install DESTDIR=… PREFIX=…
@@ -21,6 +22,8 @@ PREFIX  ?= /usr/local
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
            -Wmissing-prototypes -Wvla -Wconversion -Werror
 CFLAGS  ?= -O2 -g
+
+say      = $(if $(V),,@echo "  $(1) $@";)
 
 PKGS     = libcurl libcjson libwebsockets libjwt sqlite3 openssl zlib
 PKG_INC := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(PKGS) 2>/dev/null))
@@ -53,27 +56,27 @@ BENCH    = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 all: $(LIB) $(PROG) $(STANDIN)
 
 $(BUILD)/comfygate: $(BUILD)/src/main.o $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # Written anew, so that no object of a file that is gone stays in it.
 $(LIB): $(OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $(OBJ)
+	$(call say,AR)$(AR) rcs $@ $(OBJ)
 
 $(BUILD)/standin: $(STANDIN_OBJ)
-	$(CC) $(LDFLAGS) -o $@ $^ $(STANDIN_LIBS)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(STANDIN_LIBS)
 
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c -o $@ $<
+	$(call say,CC)$(CC) $(CFLAGS) -c -o $@ $<
 
 unit: $(STANDIN) $(UNIT)
 	@tests/unit.sh $(UNIT)
