@@ -42,6 +42,7 @@ static void read_keys(struct reader *r, const struct place *p,
 
 	others.more = common;
 	bounds.more = &others;
+	bounds.hint = kind_hint;
 	(void)reader_keys(r, p, v, &bounds, what, in);
 }
 

@@ -301,7 +301,7 @@ static void array_check(struct reader *r, const struct place *p,
 	}
 #define NONE                                                                   \
 	{                                                                      \
-		NULL, 0, NULL                                                  \
+		NULL, 0, NULL, NULL                                            \
 	}
 
 static const struct key string_bounds[] = {
@@ -365,6 +365,17 @@ const struct kind *kind_of(enum input_type type)
 {
 	assert(type < INPUT__COUNT);
 	return &kinds[type];
+}
+
+const char *kind_hint(struct reader *r, const char *key)
+{
+	for (size_t i = 0; i < COUNT(kinds); i++)
+		if (key_find(&kinds[i].bounds, key) != NULL ||
+		    key_find(&kinds[i].others, key) != NULL)
+			return arena_printf(&r->scratch,
+					    "; it belongs to type \"%s\"",
+					    kinds[i].name);
+	return "";
 }
 
 const struct kind *kind_read(struct reader *r, const struct place *p,

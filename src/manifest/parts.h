@@ -45,6 +45,8 @@ struct kind {
 const struct kind *kind_read(struct reader *r, const struct place *p,
 			     const struct json *v, enum input_type *type);
 const struct kind *kind_of(enum input_type type);
+/* Of an unknown key: which type it belongs to, as the end of a sentence. */
+const char *kind_hint(struct reader *r, const char *key);
 
 /* targets.c: fills in->targets or in->choices. */
 extern const struct key_set keys_target;

@@ -161,15 +161,16 @@ static void unknown_key(struct reader *r, const struct place *p,
 			const struct key_set *set, const char *what,
 			const char *key)
 {
-	const char *names[64];
+	const char *names[64], *hint = set->hint ? set->hint(r, key) : "";
 	size_t count = 0;
 
 	for (; set != NULL; set = set->more)
 		for (size_t i = 0; i < set->count && count < COUNT(names); i++)
 			if (set->keys[i].how != KEY_LATER)
 				names[count++] = set->keys[i].name;
-	reader_error(r, p, "unknown", "is no key of %s%s", what,
-		     reader_nearest(r, key, names, count));
+	if (*hint == '\0')
+		hint = reader_nearest(r, key, names, count);
+	reader_error(r, p, "unknown", "is no key of %s%s", what, hint);
 }
 
 static bool read_whole(struct reader *r, const struct place *p,

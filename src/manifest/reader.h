@@ -96,11 +96,13 @@ struct key_set {
 	const struct key *keys;
 	size_t count;
 	const struct key_set *more; /* keys that are known, too */
+	/* What else to say of an unknown key, or NULL. */
+	const char *(*hint)(struct reader *r, const char *key);
 };
 
 #define KEY_SET(array, more)                                                   \
 	{                                                                      \
-		(array), COUNT(array), (more)                                  \
+		(array), COUNT(array), (more), NULL                            \
 	}
 
 /* False when v is no object. what: "an output", for messages. */

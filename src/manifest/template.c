@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 #include "manifest/parts.h"
 
 #define SLOT "{value}"
@@ -10,9 +11,10 @@
  *	\________________/       \_______________/
  *	     piece 0                  piece 1       with {soft} in single braces
  */
-static bool read_pieces(struct reader *r, const struct place *p, const char *s,
-			const char **parts, size_t *count)
+static bool read_pieces(struct reader *r, const struct place *p,
+			const char *text, const char **parts, size_t *count)
 {
+	const char *s = text;
 	struct buf piece;
 	bool good = true;
 
@@ -33,11 +35,14 @@ static bool read_pieces(struct reader *r, const struct place *p, const char *s,
 			buf_clear(&piece);
 			s += strlen(SLOT);
 		} else {
-			reader_error(r, p, "template",
-				     "a single \"%c\" stands before \"%.20s\"; "
-				     "write {value} for the caller's text and "
-				     "%c%c for a brace",
-				     *s, s + 1, *s, *s);
+			reader_error(
+				r, p, "template",
+				"a single \"%c\" stands at character "
+				"%zu; write {value} for the caller's text "
+				"and %c%c for a brace",
+				*s,
+				text_code_points(text, (size_t)(s - text)) + 1,
+				*s, *s);
 			good = false;
 		}
 	}

@@ -224,6 +224,24 @@ static const struct node *meant(struct reader *r, const char *id,
 	return nearest ? workflow_node(w, nearest) : NULL;
 }
 
+/* "; it has: "3" KSampler, …" where that is short. */
+static const char *all_nodes(struct reader *r)
+{
+	const struct workflow *w = r->graph;
+	const char *text = "";
+	struct buf all;
+
+	buf_init(&all, 240);
+	buf_adds(&all, "; it has: ");
+	for (size_t i = 0; i < w->node_count && !buf_over(&all); i++)
+		buf_addf(&all, "%s\"%s\" %s", i ? ", " : "", w->nodes[i].id,
+			 w->nodes[i].class_type);
+	if (!buf_over(&all))
+		text = arena_strdup(&r->scratch, buf_str(&all));
+	buf_finish(&all);
+	return text;
+}
+
 static const char *meant_text(struct reader *r, const struct node *n)
 {
 	if (n == NULL)
@@ -235,9 +253,11 @@ static const char *meant_text(struct reader *r, const struct node *n)
 void workflow_no_node(struct reader *r, const struct place *p, const char *id,
 		      const char *input)
 {
+	const struct node *other = meant(r, id, input, NULL);
+
 	reader_error(r, p, "node", "node \"%s\" is not in %s%s", id,
 		     strrchr(r->workflow, '/') + 1,
-		     meant_text(r, meant(r, id, input, NULL)));
+		     other ? meant_text(r, other) : all_nodes(r));
 }
 
 static void no_input(struct reader *r, const struct place *p,
