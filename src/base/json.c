@@ -54,6 +54,17 @@ static int by_key(const void *a, const void *b)
 	       ((*x)->valueint < (*y)->valueint);
 }
 
+#define FEW_KEYS 16
+
+static const cJSON *find_twice_of_few(const cJSON *object)
+{
+	for (const cJSON *m = object->child; m != NULL; m = m->next)
+		for (const cJSON *n = m->next; n != NULL; n = n->next)
+			if (strcmp(m->string, n->string) == 0)
+				return n;
+	return NULL;
+}
+
 /* A key that stands twice means different things to different readers, so it
  * is refused. Compared unescaped: "a" and "\u0061" are one key. */
 static const cJSON *find_twice(const cJSON *object, size_t count)
@@ -61,8 +72,8 @@ static const cJSON *find_twice(const cJSON *object, size_t count)
 	const cJSON **sorted, *twice = NULL;
 	size_t n = 0;
 
-	if (count < 2)
-		return NULL;
+	if (count <= FEW_KEYS)
+		return find_twice_of_few(object);
 	sorted = mem_array(count, sizeof(const cJSON *));
 	for (const cJSON *m = object->child; m != NULL; m = m->next)
 		sorted[n++] = m;

@@ -153,16 +153,19 @@ static bool scan_string(struct scanner *s)
 
 	s->at++;
 	for (;;) {
+		unsigned char seen = 0;
+
 		from = s->at;
 		while (s->at < s->len) {
 			unsigned char c = (unsigned char)s->text[s->at];
 
 			if (c < 0x20 || c == '"' || c == '\\')
 				break;
+			seen |= c;
 			s->at++;
 		}
 		/* Whole pieces: no sequence crosses a quote or backslash. */
-		if (!text_utf8(s->text + from, s->at - from)) {
+		if (seen >= 0x80 && !text_utf8(s->text + from, s->at - from)) {
 			s->at = broken_utf8(s->text, from, s->at);
 			return wrong(s, "this is not UTF-8");
 		}
