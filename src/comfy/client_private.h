@@ -44,16 +44,9 @@ enum comfy_outcome comfy_post(struct comfy_client *c, const char *path,
 /* What comfy_detail() will say. */
 void comfy_note(struct comfy_client *c, const char *fmt, ...) PRINTF(2, 3);
 /* The answer's body as JSON, or NULL with a note. Changes the body: see
- * reply_mend(). */
+ * comfy/mend.h. */
 MUST_USE struct json_doc *comfy_json(struct comfy_client *c, const char *path,
 				     struct web_answer *answer);
-
-/*
- * Python prints what strict JSON here refuses: \u0000, and halves of surrogate
- * pairs. Any node can put them into a text or an error, so they become \ufffd,
- * in place, before the text is parsed.
- */
-void reply_mend(char *text, size_t len);
 
 /* What the answer of POST /prompt says about the graph, by whatever dialect;
  * false when it is no such answer. */

@@ -2,6 +2,7 @@
  * odd escapes, and the parts of a backend's URL. */
 #include "comfy/base_url.h"
 #include "comfy/client_private.h"
+#include "comfy/mend.h"
 #include "comfy/queue.h"
 #include "base/json.h"
 #include "tap.h"

@@ -149,6 +149,23 @@ static const struct {
 		 "\"display_node\": [], \"prompt_id\": 7}}",
 	 .good = true,
 	 .kind = EVENT_EXECUTING},
+	{.name = "\\u0000 in a text",
+	 .text = "{\"type\": \"executed\", \"data\": {\"node\": \"1\", "
+		 "\"output\": {\"text\": [\"a \\u0000 \\ud83d\\ude00\"]}, "
+		 "\"prompt_id\": \"" ID "\"}}",
+	 .good = true,
+	 .kind = EVENT_EXECUTED,
+	 .prompt_id = ID,
+	 .node = "1"},
+	{.name = "half a surrogate pair in an error",
+	 .text = "{\"type\": \"execution_error\", \"data\": {\"prompt_id\": "
+		 "\"" ID "\", \"node_id\": \"1\", \"exception_message\": "
+		 "\"can't encode\\n\", \"current_inputs\": {\"text\": "
+		 "[\"\\ud800\"]}}}",
+	 .good = true,
+	 .kind = EVENT_ERROR,
+	 .prompt_id = ID,
+	 .node = "1"},
 	{.name = "data is a list", .text = "{\"type\":\"status\",\"data\":[]}"},
 	{.name = "no data", .text = "{\"type\": \"status\"}"},
 	{.name = "type is a number", .text = "{\"type\": 1, \"data\": {}}"},
