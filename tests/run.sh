@@ -17,7 +17,7 @@ endpoints=${ENDPOINTS:-$top/endpoints}
 comfyui=${COMFYUI:-}
 standin_pid='' daemon_pid='' nginx_up='' status=1
 
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 fail() {
 	say "" "make run: $1" >&2
 	[ -z "${2:-}" ] || say "  $2" >&2
@@ -150,8 +150,9 @@ port=$("$top/tests/nginx.sh" start "$state/nginx" "${PORT:-0}" \
 nginx_up=1
 url=http://127.0.0.1:$port
 say "nginx     $url"
-token=$("$build/comfygate" token --secret "$state/dev.key" --sub app-user \
-	--scope "$("$build/comfygate" check --scopes "$endpoints")" \
+token=$(COMFYGATE_STATE=$state "$build/comfygate" token --sub app-user \
+	--scope "$(jq -r '.access.scope // "\(.name):run"' \
+		"$endpoints"/*/manifest.json 2>/dev/null | tr '\n' ' ')" \
 	--lifetime 24h) || fail "no development token could be made"
 start_daemon
 sample

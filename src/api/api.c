@@ -32,6 +32,14 @@ void api_attach(struct api *a, struct server *server)
 	server_every(server, PING_MS, events_keep_open, a);
 }
 
+void api_close_reader(struct api *a)
+{
+	if (a == NULL)
+		return;
+	store_reader_close(a->reader);
+	a->reader = NULL;
+}
+
 void api_destroy(struct api *a)
 {
 	if (a == NULL)

@@ -52,6 +52,8 @@ MUST_USE struct api *api_create(const struct api_options *o,
 				struct catalogue *catalogue,
 				struct problem *why);
 void api_attach(struct api *a, struct server *server);
+/* After server_stop(): the jobs are not read any more. */
+void api_close_reader(struct api *a);
 void api_destroy(struct api *a); /* after server_finish() */
 
 /* The server's handler. */

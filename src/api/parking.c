@@ -41,7 +41,9 @@ static void cancel_said(void *ctx, enum store_outcome outcome, const char *id)
 
 void parking_abandoned(struct waiter *w)
 {
-	if (w->kind == WAITER_RUN && w->cancel_on_disconnect) {
+	/* When we stop it is we who hang up. */
+	if (w->kind == WAITER_RUN && w->cancel_on_disconnect &&
+	    !atomic_load(&w->api->draining)) {
 		log_event(LOG_INFO, "job.caller_gone", "job", w->job, NULL);
 		store_cancel(w->api->o.store, w->job, w->owner, cancel_said,
 			     NULL);
@@ -223,10 +225,13 @@ void parking_add(struct waiter *w, int64_t wait_ms)
 	struct job job;
 
 	/* The usual way costs no look at the store: the end will be told. */
-	if (w->kind == WAITER_RUN && !w->replayed && wait_ms > 0) {
+	if (w->kind == WAITER_RUN && !w->replayed && wait_ms > 0 &&
+	    !atomic_load(&w->api->draining)) {
 		park(w, wait_ms);
 		return;
 	}
+	if (atomic_load(&w->api->draining))
+		wait_ms = 0;
 	if (!store_read(w->api->reader, w->job, NULL, &arena, &job))
 		answer_lost(w);
 	else if (ended(&job) || (wait_ms <= 0 && w->kind != WAITER_STREAM))

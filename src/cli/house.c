@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -86,6 +87,7 @@ static const char *named(const char *setting)
 	return *setting != '\0' ? setting : NULL;
 }
 
+/* The host alone counts: "http://127.0.0.1.example.com" is not loopback. */
 static bool url_is_loopback(const char *url)
 {
 	const char *host = strstr(url, "://");
@@ -94,9 +96,11 @@ static bool url_is_loopback(const char *url)
 	if (host == NULL)
 		return false;
 	host += 3;
-	n = strcspn(host, ":/");
+	n = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
 	return (n == 9 && strncmp(host, "localhost", n) == 0) ||
-	       strncmp(host, "127.", 4) == 0 || strncmp(host, "[::1]", 5) == 0;
+	       (n == 5 && strncmp(host, "[::1]", n) == 0) ||
+	       (n > 4 && strncmp(host, "127.", 4) == 0 &&
+		strspn(host, "0123456789.") == n);
 }
 
 static bool open_keys(struct house *h, struct problem *why)
@@ -118,8 +122,11 @@ static bool open_keys(struct house *h, struct problem *why)
 		.realm = c->realm,
 		.jwks_url = named(c->jwks_url),
 	};
-	struct keyset *keys = keyset_load(&o.files, why);
+	struct keyset *keys;
 
+	if (o.jwks_url != NULL && !keys_url_valid(o.jwks_url, why))
+		return false;
+	keys = keyset_load(&o.files, why);
 	if (keys == NULL)
 		return false;
 	if (keyset_is_development(keys) && !url_is_loopback(c->public_url)) {
@@ -284,7 +291,6 @@ static bool open_pool(struct house *h, struct problem *why)
 {
 	const struct config *c = h->config;
 	struct backend_options backends[BACKENDS_MAX];
-	const char *names[BACKENDS_MAX];
 	struct pool_options o = {
 		.backends = backends,
 		.count = c->backend_count,
@@ -307,9 +313,7 @@ static bool open_pool(struct house *h, struct problem *why)
 			.header = c->backends[i].header,
 			.slots = c->backends[i].slots,
 		};
-		names[i] = backends[i].name;
 	}
-	store_adopt(h->store, names, c->backend_count);
 	h->pool = pool_start(&o, why);
 	return h->pool != NULL;
 }
@@ -325,6 +329,25 @@ bool house_open(struct house *h, const struct config *c, struct problem *why)
 	return true;
 }
 
+static int64_t left(int64_t until)
+{
+	int64_t now = clock_monotonic_ms();
+
+	return until > now ? until - now : 0;
+}
+
+/* Answers that are under way are let out, until then. */
+static void let_out(struct house *h, int64_t until)
+{
+	api_release(h->api);
+	while (!server_idle(h->server) && clock_monotonic_ms() < until) {
+		struct timespec moment = {.tv_nsec = 2 * 1000 * 1000};
+
+		nanosleep(&moment, NULL);
+	}
+	server_stop(h->server, left(until));
+}
+
 void house_close(struct house *h, int64_t ms)
 {
 	int64_t until = clock_monotonic_ms() + ms;
@@ -336,14 +359,15 @@ void house_close(struct house *h, int64_t ms)
 	/* Callers whose jobs end meanwhile get their answers. */
 	if (h->pool != NULL)
 		pool_stop(h->pool, ms * 3 / 4);
-	if (h->server != NULL) {
-		api_release(h->api);
-		server_finish(h->server, until > clock_monotonic_ms()
-						 ? until - clock_monotonic_ms()
-						 : 0);
-	}
+	if (h->server != NULL)
+		let_out(h, until);
 	keys_stop(h->keys);
+	/* The last commits still post to the loop that has ended, so the store
+	 * closes before the server goes; its readers close before it, so that
+	 * the database is one file again. */
+	api_close_reader(h->api);
 	store_close(h->store);
+	server_finish(h->server, 0);
 	api_destroy(h->api);
 	access_destroy(h->access);
 	board_destroy(h->board);

@@ -51,12 +51,6 @@ static bool open_all(struct server *s, struct problem *why)
 
 static void free_all(struct server *s)
 {
-	while (s->posts != NULL) {
-		struct post *p = s->posts;
-
-		s->posts = p->next;
-		free(p);
-	}
 	listen_close(s);
 	if (s->epoll >= 0)
 		close(s->epoll);
@@ -339,15 +333,23 @@ void server_start(struct server *s)
 	s->thread = box_thread("http", run, s);
 }
 
+void server_stop(struct server *s, int64_t ms)
+{
+	if (s == NULL || !s->started)
+		return;
+	s->stop_at = clock_monotonic_ms() + ms;
+	atomic_store(&s->stop, true);
+	wake(s);
+	pthread_join(s->thread, NULL);
+	s->started = false;
+}
+
 void server_finish(struct server *s, int64_t ms)
 {
 	if (s == NULL)
 		return;
-	if (s->started) {
-		s->stop_at = clock_monotonic_ms() + ms;
-		atomic_store(&s->stop, true);
-		wake(s);
-		pthread_join(s->thread, NULL);
-	}
+	server_stop(s, ms);
+	/* What was posted meanwhile finds no exchange, and frees its own. */
+	run_posts(s);
 	free_all(s);
 }

@@ -37,7 +37,7 @@ void server_start(struct server *s); /* starts the loop thread */
 /*
  * From any thread: run fn(arg) on the loop thread, soon and in order. The
  * only way in for the other half of the house (ends of jobs, progress).
- * Never blocks. After server_finish began, fn may not be called any more.
+ * Never blocks. What is posted after server_stop() runs in server_finish().
  */
 void server_post(struct server *s, void (*fn)(void *arg), void *arg);
 
@@ -49,18 +49,19 @@ void server_every(struct server *s, int64_t interval_ms, void (*fn)(void *),
 size_t server_waiting(const struct server *s); /* loop thread */
 
 /*
- * Stop in two steps, from the main thread. server_drain(): accept no new
- * connection (an inherited socket is left alone, never shut down), close each
- * connection when its exchange ends; one between requests has 200 ms to bring
- * the request that nginx may have sent already, which is still handled. Then
- * the caller lets parked exchanges be answered (server_post), and
- * server_finish() runs the posts made so far, calls `gone` for exchanges that
- * are still open, writes what is buffered for at most `ms`, joins the thread
- * and frees all. server_idle(), any thread: no exchange open any more, and
- * after server_drain() no connection either.
+ * Stop in steps, from the main thread. server_drain(): accept no new
+ * connection, take no further request from kept ones (each is closed when its
+ * exchange ends); an inherited socket is left alone, never shut down. Then
+ * the caller lets parked exchanges be answered (server_post). server_stop()
+ * writes what is still buffered for at most `ms` and joins the thread; others
+ * may still post. server_finish(), when nobody posts any more, runs what was
+ * posted since on this thread (no exchange is open then) and frees all; it
+ * stops first where that was not done. server_idle(): no exchange open any
+ * more; any thread.
  */
 void server_drain(struct server *s);
 bool server_idle(struct server *s);
+void server_stop(struct server *s, int64_t ms);
 void server_finish(struct server *s, int64_t ms);
 
 #endif
