@@ -33,7 +33,9 @@ static inline int fcgi_connect(const char *path)
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
+	if (strlen(path) >= sizeof(at.sun_path))
+		abort();
+	memcpy(at.sun_path, path, strlen(path) + 1);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0) {
 		close(fd);
 		return -1;

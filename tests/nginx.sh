@@ -129,7 +129,7 @@ write_conf() {
 }
 
 run_nginx() {
-	"$nginx" -p "$dir" -c "$dir/nginx.conf" -e "$dir/logs/error.log" "$@"
+	"$nginx" -p "$dir" -c "$dir/nginx.conf" -e "$dir/logs/error.log"
 }
 
 alive() {
@@ -163,8 +163,10 @@ start() {
 			return
 		fi
 		# Somebody was faster: only a port of our choice is changed.
-		[ "$wanted" -eq 0 ] && grep -q 'Address already in use' \
-			"$dir/logs/start.log" || break
+		if [ "$wanted" -ne 0 ] || ! grep -q 'Address already in use' \
+		    "$dir/logs/start.log"; then
+			break
+		fi
 	done
 	tail -n 5 "$dir/logs/start.log" "$dir/logs/error.log" >&2
 	fail "it did not start, see $dir/logs"

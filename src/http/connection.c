@@ -21,7 +21,7 @@
 
 static void watch(struct connection *c, bool out)
 {
-	struct epoll_event e = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = c};
+	struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
 
 	if (c->wants_out == out)
 		return;
@@ -87,7 +87,7 @@ static void unlink_connection(struct server *s, struct connection *c)
 static bool adopt(struct server *s, int fd)
 {
 	struct connection *c = mem_alloc(sizeof(*c));
-	struct epoll_event e = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = c};
+	struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
 
 	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &e) < 0) {
 		log_event(LOG_ERROR, "http.accept", "why", strerror(errno),
@@ -360,6 +360,7 @@ static void readable(struct connection *c)
 	}
 }
 
+/* A hang-up, whole or half, is readable: recv() says 0. */
 void connection_event(struct connection *c, uint32_t events)
 {
 	if (c->state == CONNECTION_CLOSED)
@@ -368,10 +369,7 @@ void connection_event(struct connection *c, uint32_t events)
 		readable(c);
 	if (c->state == CONNECTION_CLOSED)
 		return;
-	/* Who hangs up during a request's bytes is seen by recv(); here it is
-	 * one who waits for an answer. */
-	if (events & (EPOLLERR | EPOLLHUP) ||
-	    (events & EPOLLRDHUP && c->state != CONNECTION_READING)) {
+	if (events & (EPOLLERR | EPOLLHUP)) {
 		connection_close(c);
 		return;
 	}

@@ -353,9 +353,9 @@ static struct connection *detach(struct exchange *x)
 	return c;
 }
 
-void exchange_reply(struct exchange *x, const struct reply *given)
+void exchange_reply(struct exchange *x, const struct reply *r)
 {
-	struct reply r = *given;
+	struct reply out = *r;
 	struct buf head, body;
 	struct connection *c;
 	size_t len;
@@ -363,16 +363,16 @@ void exchange_reply(struct exchange *x, const struct reply *given)
 	assert(!x->ending && !x->streaming);
 	buf_init(&head, HEAD_MAX);
 	buf_init(&body, HEAD_MAX);
-	put_head(&head, x, &r);
-	put_end(&head, &r, false);
-	if (!reply_valid(&r) || buf_over(&head))
-		put_internal(&head, &body, x, &r);
-	len = carries_body(&r) && !is_head(x) ? r.body_len : 0;
+	put_head(&head, x, &out);
+	put_end(&head, &out, false);
+	if (!reply_valid(&out) || buf_over(&head))
+		put_internal(&head, &body, x, &out);
+	len = carries_body(&out) && !is_head(x) ? out.body_len : 0;
 	/* Written before the exchange is freed: the body may lie in its
 	 * arena. A peer that is gone now is not told about as gone. */
 	x->gone = NULL;
 	c = x->connection;
-	if (write_records(c, head.at, head.len, r.body, len, true))
+	if (write_records(c, head.at, head.len, out.body, len, true))
 		connection_done(detach(x));
 	buf_finish(&head);
 	buf_finish(&body);
@@ -404,9 +404,9 @@ static bool write_quietly(struct exchange *x, const void *head, size_t n,
 	return true;
 }
 
-bool exchange_stream_begin(struct exchange *x, const struct reply *given)
+bool exchange_stream_begin(struct exchange *x, const struct reply *r)
 {
-	struct reply r = *given;
+	struct reply out = *r;
 	struct buf head, body;
 	size_t len;
 	bool right, sent;
@@ -414,14 +414,14 @@ bool exchange_stream_begin(struct exchange *x, const struct reply *given)
 	assert(!x->ending && !x->streaming && x->kept);
 	buf_init(&head, HEAD_MAX);
 	buf_init(&body, HEAD_MAX);
-	put_head(&head, x, &r);
-	put_end(&head, &r, true);
-	right = reply_valid(&r) && !buf_over(&head);
+	put_head(&head, x, &out);
+	put_end(&head, &out, true);
+	right = reply_valid(&out) && !buf_over(&head);
 	if (!right)
-		put_internal(&head, &body, x, &r);
-	len = carries_body(&r) && !is_head(x) ? r.body_len : 0;
+		put_internal(&head, &body, x, &out);
+	len = carries_body(&out) && !is_head(x) ? out.body_len : 0;
 	x->streaming = true;
-	sent = write_quietly(x, head.at, head.len, r.body, len, !right);
+	sent = write_quietly(x, head.at, head.len, out.body, len, !right);
 	buf_finish(&head);
 	buf_finish(&body);
 	if (sent && !right)

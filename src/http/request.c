@@ -48,10 +48,9 @@ static void take_headers(struct exchange *x, const struct fastcgi_request *from)
 	for (size_t i = 0; i < from->count && !x->too_long; i++) {
 		const struct fastcgi_param *p = &from->params[i];
 
-		if (text_starts(p->name, "HTTP_"))
-			take_header(x, p);
-		else if (strcmp(p->name, "CONTENT_TYPE") == 0 &&
-			 p->value[0] != '\0')
+		if (text_starts(p->name, "HTTP_") ||
+		    (strcmp(p->name, "CONTENT_TYPE") == 0 &&
+		     p->value[0] != '\0'))
 			take_header(x, p);
 	}
 }

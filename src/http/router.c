@@ -1,4 +1,5 @@
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -98,15 +99,11 @@ static bool listed(const char *allow, const char *method)
 
 static void allow_method(char allow[64], const char *method)
 {
-	size_t len = strlen(allow), n = strlen(method);
+	size_t len = strlen(allow);
 
-	if (listed(allow, method) || len + n + 3 > 64)
+	if (listed(allow, method) || len + strlen(method) + 3 > 64)
 		return;
-	if (len > 0) {
-		memcpy(allow + len, ", ", 2);
-		len += 2;
-	}
-	memcpy(allow + len, method, n + 1);
+	snprintf(allow + len, 64 - len, "%s%s", len > 0 ? ", " : "", method);
 }
 
 static void allow_route(char allow[64], const struct route *r)

@@ -351,5 +351,6 @@ void server_finish(struct server *s, int64_t ms)
 	server_stop(s, ms);
 	/* What was posted meanwhile finds no exchange, and frees its own. */
 	run_posts(s);
+	close_all(s);
 	free_all(s);
 }

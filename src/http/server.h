@@ -50,14 +50,16 @@ size_t server_waiting(const struct server *s); /* loop thread */
 
 /*
  * Stop in steps, from the main thread. server_drain(): accept no new
- * connection, take no further request from kept ones (each is closed when its
- * exchange ends); an inherited socket is left alone, never shut down. Then
+ * connection (an inherited socket is left alone, never shut down), close each
+ * connection when its exchange ends; one between requests has 200 ms to bring
+ * the request that nginx may have sent already, which is still handled. Then
  * the caller lets parked exchanges be answered (server_post). server_stop()
- * writes what is still buffered for at most `ms` and joins the thread; others
- * may still post. server_finish(), when nobody posts any more, runs what was
+ * runs the posts made so far, calls `gone` for exchanges that are still open,
+ * writes what is buffered for at most `ms` and joins the thread; others may
+ * still post. server_finish(), when nobody posts any more, runs what was
  * posted since on this thread (no exchange is open then) and frees all; it
- * stops first where that was not done. server_idle(): no exchange open any
- * more; any thread.
+ * stops first where that was not done. server_idle(), any thread: no exchange
+ * open any more, and after server_drain() no connection either.
  */
 void server_drain(struct server *s);
 bool server_idle(struct server *s);

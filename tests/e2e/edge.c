@@ -54,6 +54,7 @@ static void park(struct exchange *x, bool stream)
 
 	if (!exchange_keep(x, say_gone, NULL))
 		abort();
+	exchange_forget_request(x);
 	if (!stream)
 		printf("parked %s\n", exchange_request(x)->request_id);
 	else if (!exchange_stream_begin(x, &r) ||

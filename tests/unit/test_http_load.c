@@ -277,20 +277,23 @@ static void test_slow_peers(void)
 
 	o.read_timeout_ms = 50;
 	g = rig_start(&o);
+	/* The first of all: a timer left from its start would end first. */
+	fd = rig_connect(g);
+	rig_get(fd, 1, "/hello", "a");
+	ok(rig_expect(fd, 1, 200, "a"), "one is served");
 	buf_init(&wire, 65536);
 	fcgi_request(&wire, 1, true, "POST", "/echo", NULL, "body", 4);
 	for (size_t i = 0; i < COUNT(half); i++) {
 		half[i] = rig_connect(g);
 		fcgi_send(half[i], wire.at, i == 2 ? wire.len - 3 : 4 * i);
 	}
-	fd = rig_connect(g);
-	rig_get(fd, 1, "/hello", "a");
-	ok(rig_expect(fd, 1, 200, "a"), "another one is served");
+	rig_get(fd, 1, "/hello", "b");
+	ok(rig_expect(fd, 1, 200, "b"), "again, beside slow ones");
 	ok(fcgi_closed(half[0]), "a silent peer is closed");
 	ok(fcgi_closed(half[1]), "half a header is closed");
 	ok(fcgi_closed(half[2]), "half a request is closed");
-	rig_get(fd, 1, "/hello", "b");
-	ok(rig_expect(fd, 1, 200, "b"), "one between requests is not");
+	rig_get(fd, 1, "/hello", "c");
+	ok(rig_expect(fd, 1, 200, "c"), "one between requests is not");
 	for (size_t i = 0; i < COUNT(half); i++)
 		close(half[i]);
 	close(fd);
@@ -418,6 +421,43 @@ static void test_finish(void)
 	rig_stop(g);
 }
 
+static void count_late(void *arg)
+{
+	struct rig *g = arg;
+
+	g->late++;
+}
+
+/* Others may post until the very end; and a server need not have started. */
+static void test_stop(void)
+{
+	struct server_options o = rig_options();
+	struct rig *g = rig_start(&o);
+	int fd = rig_connect(g);
+	char path[128];
+	struct problem why = {0};
+	struct server *s;
+
+	server_stop(g->server, 0);
+	ok(fcgi_closed(fd) && rig_connect(g) < 0, "stopped");
+	server_post(g->server, count_late, g);
+	ok(g->late == 0, "a post waits");
+	server_finish(g->server, 0);
+	g->server = NULL;
+	ok(g->late == 1, "for the end");
+	close(fd);
+
+	snprintf(path, sizeof(path), "%s/t", g->folder);
+	o.socket_path = path;
+	s = server_create(&o, rig_handle, g, &why);
+	fd = fcgi_connect(path);
+	server_drain(s);
+	server_finish(s, 0);
+	ok(fcgi_closed(fd), "one that never started ends, too");
+	close(fd);
+	rig_stop(g);
+}
+
 /* A large answer whose reader starts only after server_finish() began. */
 static void *finish(void *arg)
 {
@@ -460,7 +500,7 @@ static int listener(const char *path)
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
+	memcpy(at.sun_path, path, strlen(path) + 1);
 	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
 	    listen(fd, 64) < 0)
 		abort();
@@ -580,6 +620,7 @@ int main(void)
 	test_slow_peers();
 	test_drain();
 	test_finish();
+	test_stop();
 	test_flush();
 	test_inherited();
 	test_create();
