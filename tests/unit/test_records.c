@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/id.h"
 #include "fcgi_client.h"
+#include "http/fastcgi.h"
 #include "http/frames.h"
 #include "http/records.h"
 #include "http/request_id.h"
@@ -214,6 +215,84 @@ static void test_frames_params_ceiling(void)
 	buf_finish(&wire);
 }
 
+static unsigned seed = 20261123;
+
+static unsigned random_below(unsigned n)
+{
+	seed = seed * 1103515245 + 12345;
+	return (seed >> 8) % n;
+}
+
+/* Does libfcgi find in these parameters what we put there? */
+static bool same_params(const struct fastcgi_request *r, size_t params_len)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < r->count; i++) {
+		if (strcmp(r->params[i].name, "FCGI_ROLE") != 0)
+			bytes += strlen(r->params[i].name) +
+				 strlen(r->params[i].value) + 2;
+	}
+	/* A '=' in a name moves a byte from the name to nowhere. */
+	return bytes <= params_len + r->count;
+}
+
+/*
+ * Requests with a few bytes changed, lengths above all. Whatever they are, the
+ * end is a whole request, a refused one, or a wait for more; under a sanitizer
+ * also nothing read that is not there. And a right one in between is read
+ * right, so nothing of the one before is left.
+ */
+static void test_mutations(void)
+{
+	static const char *const more[] = {"HTTP_A", "b", "HTTP_PREFER",
+					   "wait=3", NULL};
+	struct fastcgi parser;
+	struct problem why;
+	struct buf wire;
+	unsigned whole = 0, refused = 0, broken = 0, waiting = 0;
+	bool right = fastcgi_open(&parser, &why);
+
+	for (unsigned i = 0; i < 20000; i++) {
+		struct arena arena = {0};
+		struct fastcgi_request r;
+		struct frames f;
+
+		buf_init(&wire, 65536);
+		fcgi_request(&wire, 1, true, "POST", "/v1/x?y=z", more, "body",
+			     4);
+		if (i % 8 != 0) {
+			for (unsigned n = 1 + random_below(3); n > 0; n--)
+				wire.at[random_below((unsigned)wire.len)] =
+					(char)random_below(256);
+		}
+		frames_init(&f, 1000);
+		frames_feed(&f, (const unsigned char *)wire.at, wire.len);
+		if (f.stage == FRAMES_BROKEN) {
+			broken++;
+		} else if (f.stage != FRAMES_WHOLE) {
+			waiting++;
+		} else if (!fastcgi_parse(&parser, &f, &arena, &r)) {
+			refused++;
+		} else {
+			whole++;
+			right &= same_params(&r, f.params_len);
+			if (i % 8 == 0)
+				right &= r.count == 5 && r.keep_conn;
+		}
+		if (i % 8 == 0)
+			right &= f.stage == FRAMES_WHOLE;
+		frames_finish(&f);
+		arena_finish(&arena);
+		buf_finish(&wire);
+	}
+	fastcgi_close(&parser);
+	ok(right, "20,000 changed requests");
+	ok(whole > 2500 && refused > 0 && broken > 0 && waiting > 0,
+	   "of every kind: %u whole, %u refused, %u broken, %u waiting", whole,
+	   refused, broken, waiting);
+}
+
 static void test_request_id(void)
 {
 	static const char trace[] =
@@ -277,20 +356,17 @@ static void test_timers(void)
 {
 	static struct timer t[3000];
 	struct timers ts = {0};
-	unsigned seed = 7;
 	bool sorted = true;
 	size_t want = 0, due = 0;
 
 	ok(timers_wait(&ts, 0, 500) == 500, "no timer: the longest wait");
 	for (size_t i = 0; i < COUNT(t); i++) {
-		seed = seed * 1103515245 + 12345;
 		t[i].fire = fire;
-		timer_set(&ts, &t[i], seed >> 16 & 0xfff);
+		timer_set(&ts, &t[i], random_below(4096));
 	}
 	for (size_t i = 0; i < COUNT(t); i++) {
-		seed = seed * 1103515245 + 12345;
 		if (i % 3 == 0)
-			timer_set(&ts, &t[i], seed >> 16 & 0xfff);
+			timer_set(&ts, &t[i], random_below(4096));
 		if (i % 3 == 1)
 			timer_stop(&ts, &t[i]);
 		want += i % 3 != 1;
@@ -315,6 +391,7 @@ int main(void)
 	test_frames_ceiling();
 	test_frames_broken();
 	test_frames_params_ceiling();
+	test_mutations();
 	test_request_id();
 	test_timers();
 	return tap_done();
