@@ -41,7 +41,7 @@ override LDFLAGS += -fsanitize=$(SAN)
 endif
 
 MAIN     = $(wildcard src/main.c)
-SRC      = $(wildcard src/config.c src/*/*.c)
+SRC      = $(wildcard src/config*.c src/*/*.c)
 OBJ      = $(SRC:%.c=$(BUILD)/%.o)
 LIB      = $(BUILD)/libcomfygate.a
 PROG     = $(MAIN:src/main.c=$(BUILD)/comfygate)
