@@ -262,6 +262,58 @@ static void what_is_sent(void)
 	stop(&t);
 }
 
+/* Keeps the first connection open for the next request, until another one is
+ * made. */
+static void serve_kept(struct raw *r, int fd, unsigned n, const char *request)
+{
+	static const char queue[] = "HTTP/1.1 200 OK\r\nContent-Length: 40\r\n"
+				    "\r\n{\"queue_running\":[],"
+				    "\"queue_pending\":[]} ";
+	static char next[RAW_REQUEST_MAX];
+	struct pollfd fds[2] = {{fd, POLLIN, 0}, {r->listener, POLLIN, 0}};
+	unsigned *posted_on = r->ctx;
+
+	if (strncmp(request, "POST /prompt ", 13) == 0) {
+		*posted_on = n;
+		return;
+	}
+	(void)raw_say(fd, queue);
+	while (poll(fds, 2, -1) > 0 && fds[1].revents == 0) {
+		if (!raw_read_request(fd, next))
+			return;
+		if (strncmp(next, "POST /prompt ", 13) == 0) {
+			*posted_on = n;
+			return;
+		}
+		(void)raw_say(fd, queue);
+	}
+}
+
+/* On a connection that was kept, curl may send a POST twice. */
+static void a_fresh_connection(void)
+{
+	struct comfy_server server = {.name = "raw", .has_jobs_api = 0};
+	struct comfy_client *c = comfy_client_create(&server);
+	struct comfy_submission s;
+	struct comfy_status status;
+	struct arena a = {0};
+	unsigned posted_on = 99;
+	struct raw r;
+	char url[64];
+
+	raw_start(&r, serve_kept, &posted_on);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d", r.port);
+	server.url = url;
+	ok(comfy_probe(c, TIMEOUT, &status) == COMFY_OK &&
+		   comfy_submit(c, "{}", 2, ID, "", TIMEOUT, &a, &s) ==
+			   COMFY_UNCERTAIN,
+	   "a connection is kept, then a graph is posted");
+	arena_finish(&a);
+	comfy_client_destroy(c);
+	raw_stop(&r);
+	ok(posted_on == 1, "on another connection, once");
+}
+
 #define JOB(word) "{\"id\": \"" ID "\", \"status\": \"" word "\"}"
 #define ASK_JOBS  "GET /api/jobs/" ID " HTTP/1.1\n"
 #define ASK_QUEUE "GET /queue HTTP/1.1\n"
@@ -870,6 +922,7 @@ int main(void)
 {
 	table_of_submits();
 	what_is_sent();
+	a_fresh_connection();
 	table_of_places();
 	table_of_histories();
 	large_answers();
