@@ -344,6 +344,7 @@ static void test_restart_lost(void)
 	faulty(&r, 0, HANG);
 	insert(&r, &o, id);
 	happens(&r, 0, "blocked");
+	ok(await_phase(&r, PHASE_SUBMITTED), "  submitted");
 	stop_pool(&r, 0);
 	store_close(r.store);
 	ok(standin_do(&r.servers[0], "restart"), "  restart");
