@@ -23,6 +23,7 @@
  *
  *	test_manifest --print FOLDER   what a folder gives, in that form
  *	test_manifest --keys           the keys that the loader knows
+ *	test_manifest --contract FOLDER  what callers are told of an endpoint
  */
 #define CASES "tests/cases/manifest"
 
@@ -215,12 +216,31 @@ static int print_folder(const char *folder)
 	return 0;
 }
 
+static int print_contract(const char *folder)
+{
+	struct problem_list errors, notices;
+	struct arena arena = {0};
+	struct endpoint *e;
+	int status = 1;
+
+	problem_list_init(&errors, &arena);
+	problem_list_init(&notices, &arena);
+	e = manifest_load(folder, &errors, &notices);
+	if (e != NULL)
+		status = puts(e->contract) < 0;
+	endpoint_drop(e);
+	arena_finish(&arena);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "--keys") == 0)
 		return print_keys();
 	if (argc == 3 && strcmp(argv[1], "--print") == 0)
 		return print_folder(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "--contract") == 0)
+		return print_contract(argv[2]);
 	check_cases();
 	check_shipped();
 	check_unlocked();
