@@ -1,7 +1,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -339,10 +338,6 @@ static bool write_records(struct connection *c, const void *head, size_t n,
 
 	records_init(&out, c->id, &h, &b, end);
 	sent = connection_write(c, out.iov, out.count);
-	/* The last answer of this connection: the sooner nginx sees the end,
-	 * the smaller the chance that it sends another request first. */
-	if (sent && end && c->server->draining && connection_backlog(c) == 0)
-		shutdown(c->fd, SHUT_WR);
 	records_finish(&out);
 	return sent;
 }
