@@ -15,8 +15,8 @@
  * What the store wants of a database: jobs as rows, one transaction at a time.
  * The store thread alone uses a struct db; each struct db_reader has a
  * connection of its own and one thread. False from a writing function means
- * that the database failed (it is logged there); the store then undoes that
- * operation or the whole transaction.
+ * that the database failed (it is logged there); the store then rolls the
+ * transaction back.
  */
 struct db;
 
@@ -26,9 +26,6 @@ void db_close(struct db *db);
 MUST_USE bool db_begin(struct db *db);
 MUST_USE bool db_commit(struct db *db); /* durable when it returns true */
 void db_rollback(struct db *db);
-/* Within a transaction: one operation that can be undone by itself. */
-MUST_USE bool db_mark(struct db *db);
-void db_unmark(struct db *db, bool keep);
 /* The log is written back to the database file when it has grown; `idle`
  * does so earlier and gives its space back. */
 void db_checkpoint(struct db *db, bool idle);
@@ -69,8 +66,8 @@ MUST_USE bool db_set_cancel(struct db *db, const char *id);
 MUST_USE bool db_end(struct db *db, const char *id, enum phase phase,
 		     const char *outputs, const char *problem, int64_t now);
 MUST_USE bool db_delete(struct db *db, const char *id);
-/* Everything, prompt and recipe too. */
-MUST_USE bool db_load(struct db *db, const char *id, struct arena *a,
+/* Everything, prompt and recipe too (NULL where they are missing). */
+enum db_found db_load(struct db *db, const char *id, struct arena *a,
 		      struct job *out);
 
 /* At start: every job that has not ended. */

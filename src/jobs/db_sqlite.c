@@ -15,13 +15,12 @@
  * only past a good size, as that costs its transaction some milliseconds. */
 #define CHECKPOINT_BUSY 16384
 #define CHECKPOINT_IDLE 64
+/* Nobody else writes but a person with a tool: waited for a moment. */
+#define BUSY_MS 2000
 
 enum statement {
 	BEGIN,
 	COMMIT,
-	MARK,
-	UNDO,
-	UNMARK,
 	ROW,
 	BY_KEY,
 	REUSABLE,
@@ -49,9 +48,6 @@ enum statement {
 static const char *const texts[] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
-	[MARK] = "SAVEPOINT one",
-	[UNDO] = "ROLLBACK TO one",
-	[UNMARK] = "RELEASE one",
 	[ROW] = "SELECT phase, cancel_asked, prompt_id, owner, endpoint,"
 		" version, backend FROM jobs WHERE id = ?",
 	[BY_KEY] = "SELECT id, request_hash FROM jobs WHERE owner = ? AND"
@@ -65,14 +61,16 @@ static const char *const texts[] = {
 		   " started_at, ended_at, deadline_at, keep_ms, files_until,"
 		   " outputs, reused, idempotency_key, request_hash, reuse_key)"
 		   " VALUES (?,?,?,?,?,?,?,?,?,?,nullif(?,0),nullif(?,0),"
-		   "?,?,nullif(?,0),?,?,?,?,?)",
-	[INSERT_WORK] = "INSERT INTO work (id, prompt, recipe) VALUES (?,?,?)",
+		   "nullif(?,0),?,nullif(?,0),?,?,?,?,?)",
+	[INSERT_WORK] = "INSERT INTO work (seq, prompt, recipe)"
+			" VALUES (last_insert_rowid(),?,?)",
 	[NEXT_QUEUED] = "SELECT id FROM jobs WHERE phase = 0 AND pool = ?1 AND"
-			" not_before <= ?2 AND deadline_at > ?2 AND"
+			" not_before <= ?2 AND"
+			" (deadline_at IS NULL OR deadline_at > ?2) AND"
 			" (?3 OR avoid IS NOT ?4)"
 			" ORDER BY priority DESC, seq LIMIT 1",
-	[NEXT_NOT_BEFORE] = "SELECT min(not_before) FROM jobs"
-			    " WHERE phase = 0 AND not_before > ?",
+	[NEXT_NOT_BEFORE] = "SELECT min(not_before) FROM jobs WHERE phase = 0"
+			    " AND not_before > 0 AND not_before > ?",
 	[SET_CLAIMED] = "UPDATE jobs SET phase = 1, backend = ?2,"
 			" prompt_id = ?3, attempts = attempts + 1,"
 			" started_at = coalesce(started_at, ?4) WHERE id = ?1",
@@ -84,10 +82,11 @@ static const char *const texts[] = {
 	[END] = "UPDATE jobs SET phase = ?2, outputs = ?3, problem = ?4,"
 		" ended_at = ?5, files_until = iif(?2 = 4, ?5 + keep_ms, NULL)"
 		" WHERE id = ?1",
-	[DELETE_WORK] = "DELETE FROM work WHERE id = ?",
+	[DELETE_WORK] = "DELETE FROM work WHERE"
+			" seq = (SELECT seq FROM jobs WHERE id = ?)",
 	[DELETE] = "DELETE FROM jobs WHERE id = ?",
 	[LOAD] = "SELECT " ROW_COLUMNS ", prompt, recipe"
-		 " FROM jobs JOIN work USING (id) WHERE id = ?",
+		 " FROM jobs LEFT JOIN work USING (seq) WHERE id = ?",
 	[UNENDED] = "SELECT " ROW_COLUMNS " FROM jobs WHERE phase < 4"
 		    " ORDER BY seq",
 	[OVERDUE] = "SELECT id FROM jobs WHERE phase = 0 AND deadline_at <= ?"
@@ -153,13 +152,36 @@ static int log_grew(void *ctx, sqlite3 *sql, const char *name, int pages)
 	return SQLITE_OK;
 }
 
+/* SQLite does not call it an error when a file system cannot do it. */
+static bool use_log(struct db *db, struct problem *why)
+{
+	sqlite3_stmt *s = NULL;
+	bool good = sqlite3_prepare_v2(db->sql, "PRAGMA journal_mode = WAL", -1,
+				       &s, NULL) == SQLITE_OK &&
+		    sqlite3_step(s) == SQLITE_ROW &&
+		    strcmp((const char *)sqlite3_column_text(s, 0), "wal") == 0;
+
+	if (!good)
+		problem_set(why, PROBLEM_INTERNAL, "database",
+			    "no write-ahead log here: %s",
+			    sqlite3_errmsg(db->sql));
+	sqlite3_finalize(s);
+	return good;
+}
+
 static bool setup(struct db *db, struct problem *why)
 {
-	static const char pragmas[] = "PRAGMA journal_mode = WAL;"
-				      "PRAGMA synchronous = FULL;"
+	/* secure_delete: where it is on by default (Debian), each prompt would
+	 * be written to the log once more, as zeros, when its job ends. */
+	static const char pragmas[] = "PRAGMA synchronous = FULL;"
+				      "PRAGMA secure_delete = FAST;"
+				      "PRAGMA cache_size = -8000;"
 				      "PRAGMA temp_store = MEMORY;"
 				      "PRAGMA journal_size_limit = 67108864;";
 
+	sqlite3_busy_timeout(db->sql, BUSY_MS);
+	if (!use_log(db, why))
+		return false;
 	if (sqlite3_exec(db->sql, pragmas, NULL, NULL, NULL) != SQLITE_OK)
 		return problem_set(why, PROBLEM_INTERNAL, "database", "%s",
 				   sqlite3_errmsg(db->sql));
@@ -224,20 +246,6 @@ void db_rollback(struct db *db)
 		sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
 }
 
-bool db_mark(struct db *db)
-{
-	return db_run(db->s[MARK]);
-}
-
-void db_unmark(struct db *db, bool keep)
-{
-	bool undone = keep || db_run(db->s[UNDO]);
-
-	if (undone && db_run(db->s[UNMARK]))
-		return;
-	log_event(LOG_ERROR, "database.savepoint_lost", NULL);
-}
-
 void db_checkpoint(struct db *db, bool idle)
 {
 	int mode =
@@ -245,8 +253,11 @@ void db_checkpoint(struct db *db, bool idle)
 
 	if (db->log_pages < (idle ? CHECKPOINT_IDLE : CHECKPOINT_BUSY))
 		return;
-	/* Busy readers make it partial: the next one goes on from there. */
+	/* Readers are not waited for, they make it partial: the next one goes
+	 * on from there. */
+	sqlite3_busy_timeout(db->sql, 0);
 	sqlite3_wal_checkpoint_v2(db->sql, NULL, mode, NULL, NULL);
+	sqlite3_busy_timeout(db->sql, BUSY_MS);
 	db->log_pages = 0;
 }
 
@@ -346,7 +357,8 @@ int64_t db_next_due(struct db *db)
 	return one_number(db->s[NEXT_DUE]);
 }
 
-bool db_load(struct db *db, const char *id, struct arena *a, struct job *out)
+enum db_found db_load(struct db *db, const char *id, struct arena *a,
+		      struct job *out)
 {
 	sqlite3_stmt *s = db->s[LOAD];
 	int rc;
@@ -359,7 +371,7 @@ bool db_load(struct db *db, const char *id, struct arena *a, struct job *out)
 		out->recipe = db_row_text(s, ROW_COLUMN_COUNT + 1, a);
 	}
 	sqlite3_reset(s);
-	return rc > 0;
+	return found(rc);
 }
 
 bool db_each_unended(struct db *db, db_each_fn *fn, void *ctx)
@@ -424,7 +436,7 @@ bool db_insert(struct db *db, const struct job *job)
 		return false;
 	if (phase_final(job->phase))
 		return true;
-	db_bind(db->s[INSERT_WORK], "sss", job->id, job->prompt, job->recipe);
+	db_bind(db->s[INSERT_WORK], "ss", job->prompt, job->recipe);
 	return db_run(db->s[INSERT_WORK]);
 }
 

@@ -4,17 +4,22 @@
 #include "jobs/db.h"
 #include "jobs/db_sqlite_row.h"
 
-#define POSITION_MAX "10000"
+#define BEFORE_MAX "9999"
+#define BUSY_MS	   250 /* only while a crash is recovered from */
 
 enum statement { READ, POSITION, LIST, STATEMENTS };
 
 static const char *const texts[] = {
 	[READ] = "SELECT " ROW_COLUMNS " FROM jobs WHERE id = ?1 AND"
 		 " (?2 IS NULL OR owner = ?2)",
-	[POSITION] = "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE phase = 0"
-		     " AND pool = ?1 AND (priority > ?2 OR (priority = ?2 AND"
-		     " seq < (SELECT seq FROM jobs WHERE id = ?3)))"
-		     " LIMIT " POSITION_MAX ")",
+	/* Two ranges of the index, so that only what counts is walked over. */
+	[POSITION] = "SELECT count(*) FROM ("
+		     "SELECT 1 FROM jobs WHERE phase = 0 AND pool = ?1"
+		     " AND priority > ?2 UNION ALL "
+		     "SELECT 1 FROM jobs WHERE phase = 0 AND pool = ?1"
+		     " AND priority = ?2"
+		     " AND seq < (SELECT seq FROM jobs WHERE id = ?3)"
+		     " LIMIT " BEFORE_MAX ")",
 	[LIST] = "SELECT " ROW_COLUMNS " FROM jobs WHERE owner = ?1 AND"
 		 " seq < coalesce((SELECT seq FROM jobs WHERE id = ?2 AND"
 		 " owner = ?1), iif(?2 IS NULL, 9223372036854775807, 0)) AND"
@@ -42,6 +47,7 @@ struct db_reader *db_reader_open(const char *path, struct problem *why)
 		db_reader_close(r);
 		return NULL;
 	}
+	sqlite3_busy_timeout(r->sql, BUSY_MS);
 	if (!db_prepare(r->sql, texts, STATEMENTS, r->s, why)) {
 		db_reader_close(r);
 		return NULL;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/box.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
@@ -18,11 +19,17 @@
 #define FILE_MODE 0640 /* nginx reads them, by its group */
 #define ROOM_MS	  1000 /* how long an answer about free space holds */
 
+#define SYNCED 256 /* folders remembered as durable */
+
 struct files {
 	char *root;
 	int64_t min_free;
 	atomic_llong asked_at; /* monotonic ms of the last statvfs */
 	atomic_bool room;
+	struct box box; /* guards what follows */
+	/* Jobs whose folder's own name is on disk for good, the latest. */
+	char synced[SYNCED][ID_SIZE];
+	size_t synced_at;
 };
 
 struct file_sink {
@@ -36,15 +43,35 @@ struct file_sink {
 	unsigned char head[FILES_HEAD];
 };
 
+static bool sync_parent(const char *path, struct problem *why)
+{
+	char *up = mem_strdup(path);
+	char *slash;
+	bool done;
+
+	/* "/state/files/" is the same as without its slashes. */
+	while ((slash = strrchr(up, '/')) != NULL && slash[1] == '\0' &&
+	       slash != up)
+		*slash = '\0';
+	if (slash == up)
+		slash[1] = '\0';
+	else if (slash != NULL)
+		*slash = '\0';
+	done = file_sync_dir(slash != NULL ? up : ".", why);
+	free(up);
+	return done;
+}
+
 struct files *files_open(const char *root, int64_t min_free_bytes,
 			 struct problem *why)
 {
 	struct files *f;
 
-	if (!file_make_dirs(root, DIR_MODE, why))
+	if (!file_make_dirs(root, DIR_MODE, why) || !sync_parent(root, why))
 		return NULL;
 	f = mem_alloc(sizeof(*f));
 	f->root = mem_strdup(root);
+	box_init(&f->box);
 	f->min_free = min_free_bytes;
 	atomic_init(&f->asked_at, INT64_MIN / 2);
 	atomic_init(&f->room, true);
@@ -55,6 +82,7 @@ void files_close(struct files *f)
 {
 	if (f == NULL)
 		return;
+	box_finish(&f->box);
 	free(f->root);
 	free(f);
 }
@@ -107,7 +135,39 @@ bool files_path(const char *job, const char *name, char out[FILES_PATH_MAX])
 	       FILES_PATH_MAX;
 }
 
-/* Makes ROOT/xx/<job>; a new folder is durable when this returns. */
+static bool known_synced(struct files *f, const char *job)
+{
+	bool known = false;
+
+	box_lock(&f->box);
+	for (size_t i = 0; i < SYNCED && !known; i++)
+		known = strcmp(f->synced[i], job) == 0;
+	box_unlock(&f->box);
+	return known;
+}
+
+static void set_synced(struct files *f, const char *job)
+{
+	box_lock(&f->box);
+	memcpy(f->synced[f->synced_at++ % SYNCED], job, ID_SIZE);
+	box_unlock(&f->box);
+}
+
+/* A folder that is removed and made again is another one. */
+static void forget_synced(struct files *f, const char *job)
+{
+	box_lock(&f->box);
+	for (size_t i = 0; i < SYNCED; i++)
+		if (strcmp(f->synced[i], job) == 0)
+			f->synced[i][0] = '\0';
+	box_unlock(&f->box);
+}
+
+/*
+ * Makes ROOT/xx/<job>; the folder is durable when this returns. That it is
+ * there says nothing: another thread may have made it this moment, or a
+ * process that died before its sync.
+ */
 static bool make_job_dir(struct files *f, const char *job, char *dir,
 			 size_t size, struct problem *why)
 {
@@ -117,15 +177,17 @@ static bool make_job_dir(struct files *f, const char *job, char *dir,
 	if (!job_dir(f, job, dir, size))
 		return problem_set(why, PROBLEM_INTERNAL, job,
 				   "this is no job id");
-	if (access(dir, F_OK) == 0)
-		return true; /* its first file synced it */
 	if (!file_make_dirs(dir, DIR_MODE, why))
 		return false;
+	if (known_synced(f, job))
+		return true;
 	/* The name of the folder stands in its parent, that one's in ROOT. */
 	slash = strrchr(dir, '/');
 	*slash = '\0';
 	done = file_sync_dir(dir, why) && file_sync_dir(f->root, why);
 	*slash = '/';
+	if (done)
+		set_synced(f, job);
 	return done;
 }
 
@@ -276,6 +338,7 @@ bool files_remove_job(struct files *f, const char *job, struct problem *why)
 	if (!job_dir(f, job, dir, sizeof(dir)))
 		return problem_set(why, PROBLEM_INTERNAL, job,
 				   "this is no job id");
+	forget_synced(f, job);
 	return file_remove_tree(dir, why);
 }
 
@@ -308,7 +371,8 @@ bool files_share_job(struct files *f, const char *from, const char *to,
 		return false;
 	}
 	fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	done = fd >= 0;
+	done = fd >= 0 || problem_set(why, PROBLEM_INTERNAL, target, "%s",
+				      strerror(errno));
 	while (done && (entry = readdir(dir)) != NULL)
 		if (name_valid(entry->d_name))
 			done = share_one(dirfd(dir), fd, entry->d_name, why);

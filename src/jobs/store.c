@@ -5,19 +5,25 @@
 #include "base/log.h"
 #include "jobs/store_private.h"
 
-/* How long a note waits for company: it needs no sync of its own. */
-#define NOTE_MS	 50
 #define IDLE_MS	 1000
-#define RETRY_MS 200
+#define RETRY_MS 250 /* what nobody waits for, after a failure */
 
 void store_queue(struct store *s, struct op *op)
 {
+	bool over;
+
 	op->next = NULL;
 	box_lock(&s->box);
-	*s->last = op;
-	s->last = &op->next;
+	over = s->over;
+	if (!over) {
+		*s->last = op;
+		s->last = &op->next;
+	}
 	box_unlock(&s->box);
-	box_wake(&s->box);
+	if (over)
+		op->finish(s, op, false);
+	else
+		box_wake(&s->box);
 }
 
 void store_tell(struct store *s, const char *id, enum phase phase,
@@ -45,53 +51,82 @@ static void tell_listener(struct store *s)
 
 /* ---- one transaction of whatever has queued up ---- */
 
-/* An operation that fails is undone by itself; the others go on. */
-static bool apply_one(struct store *s, struct op *op)
-{
-	size_t news = s->news_count;
+/* What nobody asked for by an op: notes that are due, claims that wait. */
+struct extras {
+	bool notes, claims;
+};
 
-	if (!db_mark(s->db))
-		return false;
-	op->applied = op->apply(s, op);
-	db_unmark(s->db, op->applied);
-	if (!op->applied) {
-		s->news_count = news;
-		return limits_load(s);
-	}
-	return true;
-}
-
-static bool apply_all(struct store *s, struct op *ops, struct claim **matched)
+static bool apply_all(struct store *s, struct op *ops, const struct extras *x,
+		      struct claim **matched)
 {
-	*matched = NULL;
 	if (!db_begin(s->db))
 		return false;
 	for (struct op *op = ops; op != NULL; op = op->next)
-		if (!apply_one(s, op))
+		if (!op->apply(s, op))
 			return false;
-	return notes_write(s) && claims_match(s, matched) && db_commit(s->db);
+	return (!x->notes || notes_write(s)) &&
+	       (!x->claims || claims_match(s, matched)) && db_commit(s->db);
 }
 
-static void run_batch(struct store *s, struct op *ops)
+/* False: nothing of it is in the database, nor in memory. */
+static bool transact(struct store *s, struct op *ops, const struct extras *x)
 {
-	struct claim *matched;
-	bool committed = apply_all(s, ops, &matched);
+	struct claim *matched = NULL;
+	bool committed = apply_all(s, ops, x, &matched);
 
 	if (!committed) {
-		log_event(LOG_ERROR, "store.not_written", NULL);
 		db_rollback(s->db);
 		s->news_count = 0;
-		if (!limits_load(s))
-			log_event(LOG_ERROR, "store.not_readable", NULL);
 	}
+	limits_settle(s, committed);
+	notes_settle(s, committed);
+	orphans_settle(s, committed);
 	claims_settle(s, matched, committed);
+	return committed;
+}
+
+static void finish_all(struct store *s, struct op *ops, bool committed)
+{
 	while (ops != NULL) {
 		struct op *next = ops->next;
 
-		ops->finish(s, ops, committed && ops->applied);
+		ops->finish(s, ops, committed);
 		ops = next;
 	}
 	tell_listener(s);
+}
+
+/*
+ * The transaction failed: each operation gets one of its own. So a new job
+ * that is too large for what the disk has left takes no end of another job
+ * with it, and what removes something goes through.
+ */
+static void one_by_one(struct store *s, struct op *ops)
+{
+	static const struct extras none = {0};
+
+	while (ops != NULL) {
+		struct op *op = ops;
+
+		ops = op->next;
+		op->next = NULL;
+		finish_all(s, op, transact(s, op, &none));
+	}
+}
+
+static void run_batch(struct store *s, struct op *ops, const struct extras *x)
+{
+	if (transact(s, ops, x)) {
+		s->retry_at = 0;
+		finish_all(s, ops, true);
+	} else {
+		log_event(LOG_ERROR, "store.not_written", NULL);
+		s->retry_at = clock_monotonic_ms() + RETRY_MS;
+		box_lock(&s->box);
+		s->claims_new = true; /* those that wait are looked at again */
+		box_unlock(&s->box);
+		one_by_one(s, ops);
+	}
 	s->not_before = s->queued_total > 0
 				? db_next_not_before(s->db, clock_wall_ms())
 				: 0;
@@ -100,66 +135,84 @@ static void run_batch(struct store *s, struct op *ops)
 
 /* ---- the thread ---- */
 
-/* When a waiting claim has something to look at by itself (monotonic ms). */
-static int64_t wake_at(const struct store *s, int64_t idle_at)
+static int64_t earlier(int64_t a, int64_t b)
 {
-	int64_t at = idle_at;
-	int64_t now = clock_monotonic_ms();
-
-	if (s->notes != NULL && now + NOTE_MS < at)
-		at = now + NOTE_MS;
-	if (s->not_before != 0 && s->claims != NULL) {
-		int64_t due = now + s->not_before - clock_wall_ms();
-
-		if (due < at)
-			at = due;
-	}
-	return at;
+	return a < b ? a : b;
 }
 
-/* Lock held. True: there is something to do in a transaction. */
+/*
+ * Box locked. When there is something to do that no op asks for (monotonic
+ * ms): notes that have waited long enough, claims that came after the last
+ * match, a job whose time to be claimed has come.
+ */
+static int64_t due_at(const struct store *s, int64_t now)
+{
+	int64_t at = INT64_MAX;
+
+	if (s->notes_due != 0)
+		at = s->notes_due;
+	if (s->claims != NULL && s->claims_new &&
+	    (s->queued_total > 0 || s->orphans != NULL))
+		at = earlier(at, now);
+	if (s->claims != NULL && s->not_before != 0)
+		at = earlier(at, now + s->not_before - clock_wall_ms());
+	return at > s->retry_at ? at : s->retry_at;
+}
+
+/* Box locked. False: nothing to do for a second. */
 static bool wait_for_work(struct store *s)
 {
-	int64_t idle_at = clock_monotonic_ms() + IDLE_MS;
+	int64_t now = clock_monotonic_ms();
+	int64_t idle_at = now + IDLE_MS;
 
 	while (s->first == NULL && !s->closing) {
-		bool claimable = s->queued_total > 0 || s->orphans != NULL;
-		bool in_time;
+		int64_t due = due_at(s, now);
 
-		if (s->claims_new && s->claims != NULL && claimable)
+		if (due <= now)
 			return true;
-		s->claims_new = false;
-		in_time = box_wait(&s->box, wake_at(s, idle_at));
-		if (!in_time)
-			return s->notes != NULL ||
-			       (s->not_before != 0 && s->claims != NULL &&
-				s->not_before <= clock_wall_ms());
+		if (idle_at <= now)
+			return false;
+		(void)box_wait(&s->box, earlier(due, idle_at));
+		now = clock_monotonic_ms();
 	}
-	return s->first != NULL || s->notes != NULL;
+	return true;
+}
+
+/* Waits, and runs what there is. False: closed, and all is written. */
+static bool work_once(struct store *s)
+{
+	struct extras x;
+	struct note *fresh;
+	struct op *ops;
+	bool work, over;
+
+	box_lock(&s->box);
+	work = wait_for_work(s);
+	ops = s->first;
+	s->first = NULL;
+	s->last = &s->first;
+	over = s->over = s->closing && ops == NULL;
+	/* An op's own notes came before it, so they are fetched with it. */
+	fresh = notes_fetch(s);
+	x.notes = s->closing ||
+		  (s->notes_due != 0 && s->notes_due <= clock_monotonic_ms());
+	x.claims = !s->closing && s->claims != NULL;
+	s->claims_new = s->claims_new && !work;
+	box_unlock(&s->box);
+	notes_merge(s, fresh);
+	if (ops != NULL || (work && (x.claims || s->pending != NULL)))
+		run_batch(s, ops, &x);
+	else if (!work)
+		db_checkpoint(s->db, true);
+	return !over;
 }
 
 static void *run(void *arg)
 {
 	struct store *s = arg;
-	bool over = false;
 
-	while (!over) {
-		struct op *ops = NULL;
-		bool work;
-
-		box_lock(&s->box);
-		work = wait_for_work(s);
-		ops = s->first;
-		s->first = NULL;
-		s->last = &s->first;
-		s->claims_new = false;
-		over = s->closing && ops == NULL;
-		box_unlock(&s->box);
-		if (work || ops != NULL)
-			run_batch(s, ops);
-		else if (!over)
-			db_checkpoint(s->db, true);
-	}
+	while (work_once(s))
+		;
 	claims_close(s);
 	return NULL;
 }
@@ -172,8 +225,25 @@ static void take_stock(void *ctx, const struct job *job)
 
 	limits_count(s, job->endpoint, job->version, job->owner, job->phase,
 		     job->backend, 1);
+	limits_settle(s, true);
 	if (job->phase != PHASE_QUEUED)
 		orphans_load(s, job);
+}
+
+static void store_free(struct store *s)
+{
+	db_close(s->db);
+	orphans_free(s);
+	notes_free(s);
+	tally_finish(&s->queued);
+	tally_finish(&s->own);
+	tally_finish(&s->busy);
+	arena_finish(&s->scratch);
+	box_finish(&s->box);
+	free(s->changes);
+	free(s->news);
+	free(s->path);
+	free(s);
 }
 
 struct store *store_open(const struct store_options *o, struct problem *why)
@@ -193,12 +263,23 @@ struct store *store_open(const struct store_options *o, struct problem *why)
 	tally_init(&s->queued);
 	tally_init(&s->own);
 	tally_init(&s->busy);
-	if (!db_each_unended(db, take_stock, s))
-		log_event(LOG_ERROR, "store.not_readable", NULL);
+	if (!db_each_unended(db, take_stock, s)) {
+		problem_set(why, PROBLEM_INTERNAL, o->path,
+			    "the jobs in it cannot be read");
+		store_free(s);
+		return NULL;
+	}
 	log_event(LOG_INFO, "store.open", "waiting",
 		  log_num((long long)s->queued_total), NULL);
 	s->thread = box_thread("store", run, s);
 	return s;
+}
+
+void store_leave(struct store *s)
+{
+	box_lock(&s->box);
+	s->leaving = true;
+	box_unlock(&s->box);
 }
 
 void store_close(struct store *s)
@@ -206,21 +287,12 @@ void store_close(struct store *s)
 	if (s == NULL)
 		return;
 	box_lock(&s->box);
-	s->closing = true;
+	s->closing = s->leaving = true;
 	box_unlock(&s->box);
 	box_wake(&s->box);
 	pthread_join(s->thread, NULL);
 	db_checkpoint(s->db, true);
-	db_close(s->db);
-	orphans_free(s);
-	notes_free(s);
-	tally_finish(&s->queued);
-	tally_finish(&s->own);
-	tally_finish(&s->busy);
-	box_finish(&s->box);
-	free(s->news);
-	free(s->path);
-	free(s);
+	store_free(s);
 }
 
 /* ---- readers ---- */

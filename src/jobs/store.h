@@ -40,11 +40,15 @@ struct store_options {
  * on the same file is refused. Starts the store thread. */
 MUST_USE struct store *store_open(const struct store_options *o,
 				  struct problem *why);
-/* Lets what is queued be written; wakes blocked claims empty-handed. */
+/* An end or a release that cannot be written now is given up, not insisted
+ * on: for a stop while the disk is full. The next start finds those jobs. */
+void store_leave(struct store *s);
+/* Lets what is queued be written; wakes blocked claims empty-handed. All that
+ * use the store have stopped when this is called. */
 void store_close(struct store *s);
 
 /* ---- the answering half: asynchronous, called back on the store thread ----
- */
+ * (while the store closes perhaps on the caller's own, with STORE_FAILED) */
 
 enum store_outcome {
 	STORE_DONE,
@@ -97,24 +101,26 @@ MUST_USE bool store_wait_claim(struct store *s, const struct store_claim *c,
 /* The claim above returns false soon (a backend was throttled, a stop). */
 void store_wake_claims(struct store *s);
 
-/* The attempt (job id and prompt_id) goes on; not waited for. Ignored when it
- * is no longer the job's attempt. */
+/* The attempt (job id and prompt_id) goes on; not waited for, and written only
+ * when the attempt has not ended within a moment. Ignored when it is no longer
+ * the job's attempt. */
 void store_note(struct store *s, const char *id, const char *prompt_id,
 		enum phase phase);
 /* Back to the queue: for another attempt, not before `not_before` (wall ms),
  * elsewhere where there is an elsewhere. `counted` false gives the attempt
  * back (nothing was run: no connection). False: it was not this attempt's any
- * more, or the store is closing. */
+ * more, or the store is left or closing. Waits while nothing can be written. */
 MUST_USE bool store_release(struct store *s, const char *id,
 			    const char *prompt_id, int64_t not_before,
 			    bool counted);
 /* The end: phase SUCCEEDED with outputs, FAILED with problem, or CANCELED.
- * Exactly one caller ever gets true for a job. */
+ * Exactly one caller ever gets true for a job. Waits while nothing can be
+ * written. */
 MUST_USE bool store_end(struct store *s, const char *id, const char *prompt_id,
 			enum phase phase, const char *outputs,
 			const char *problem);
-/* A job in work whose backend is not in the list goes back to the queue. For
- * the start, before any claim. */
+/* A job that the last process had in work, that no claim has taken since and
+ * whose backend is not in the list goes back to the queue. */
 void store_adopt(struct store *s, const char *const *backends, size_t count);
 
 /* ---- the janitor ---- */

@@ -108,7 +108,7 @@ static bool share(struct store *s, struct insert *i)
 	return true;
 }
 
-static bool within_limits(const struct store *s, struct insert *i)
+static bool within_limits(struct store *s, struct insert *i)
 {
 	if (i->job.queue_limit != 0 &&
 	    limits_queued(s, &i->job) >= i->job.queue_limit)
@@ -126,6 +126,12 @@ static bool apply(struct store *s, struct op *op)
 	struct insert *i = (struct insert *)op;
 	bool seen;
 
+	/* It may have been tried before, in a transaction that failed. */
+	memcpy(i->answer, i->job.id, sizeof(i->answer));
+	i->job.phase = PHASE_QUEUED;
+	i->job.outputs = NULL;
+	i->job.reused = false;
+	i->job.started_at = i->job.ended_at = 0;
 	if (!seen_before(s, i, &seen))
 		return false;
 	if (seen)
@@ -146,8 +152,12 @@ static bool apply(struct store *s, struct op *op)
 static void finish(struct store *s, struct op *op, bool committed)
 {
 	struct insert *i = (struct insert *)op;
+	struct problem why = {0};
 
-	(void)s;
+	if (!committed && i->job.reused &&
+	    !files_remove_job(s->o.files, i->job.id, &why))
+		log_event(LOG_WARN, "store.files_left", "job", i->job.id, "why",
+			  why.detail, NULL);
 	i->done(i->ctx, committed ? i->outcome : STORE_FAILED, i->answer);
 	arena_finish(&i->arena);
 	free(i);

@@ -1,5 +1,3 @@
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "jobs/store_private.h"
@@ -13,61 +11,64 @@ static char *name_of(struct arena *a, const char *endpoint, unsigned version,
 		       : arena_printf(a, "%s/%u\n%s", endpoint, version, owner);
 }
 
+static void add(struct store *s, struct tally *of, const char *name, int by)
+{
+	tally_add(of, name, by);
+	if (of == &s->queued)
+		s->queued_total = (size_t)((int64_t)s->queued_total + by);
+}
+
+static void change(struct store *s, struct tally *of, const char *name, int by)
+{
+	if (s->change_count == s->change_cap) {
+		s->change_cap = s->change_cap != 0 ? s->change_cap * 2 : 64;
+		s->changes = mem_resize(s->changes,
+					s->change_cap * sizeof(*s->changes));
+	}
+	s->changes[s->change_count++] =
+		(struct change){.of = of, .name = name, .by = by};
+	add(s, of, name, by);
+}
+
 void limits_count(struct store *s, const char *endpoint, unsigned version,
 		  const char *owner, enum phase phase, const char *backend,
-		  int change)
+		  int by)
 {
-	struct arena a = {0};
+	struct arena *a = &s->scratch;
 
-	if (phase == PHASE_QUEUED) {
-		tally_add(&s->queued, name_of(&a, endpoint, version, NULL),
-			  change);
-		s->queued_total = (size_t)((int64_t)s->queued_total + change);
-	} else if (!phase_final(phase) && backend != NULL)
-		tally_add(&s->busy, backend, change);
-	if (!phase_final(phase))
-		tally_add(&s->own, name_of(&a, endpoint, version, owner),
-			  change);
-	arena_finish(&a);
+	if (phase_final(phase))
+		return;
+	if (phase == PHASE_QUEUED)
+		change(s, &s->queued, name_of(a, endpoint, version, NULL), by);
+	else if (backend != NULL)
+		change(s, &s->busy, arena_strdup(a, backend), by);
+	change(s, &s->own, name_of(a, endpoint, version, owner), by);
 }
 
-static uint32_t look(const struct tally *t, const struct job *job,
-		     const char *owner)
+void limits_settle(struct store *s, bool committed)
 {
-	struct arena a = {0};
-	uint32_t n =
-		tally_get(t, name_of(&a, job->endpoint, job->version, owner));
+	while (s->change_count > 0) {
+		const struct change *c = &s->changes[--s->change_count];
 
-	arena_finish(&a);
-	return n;
+		if (!committed)
+			add(s, c->of, c->name, -c->by);
+	}
+	arena_finish(&s->scratch);
 }
 
-uint32_t limits_queued(const struct store *s, const struct job *job)
+uint32_t limits_queued(struct store *s, const struct job *job)
 {
-	return look(&s->queued, job, NULL);
+	return tally_get(&s->queued, name_of(&s->scratch, job->endpoint,
+					     job->version, NULL));
 }
 
-uint32_t limits_own(const struct store *s, const struct job *job)
+uint32_t limits_own(struct store *s, const struct job *job)
 {
-	return look(&s->own, job, job->owner);
+	return tally_get(&s->own, name_of(&s->scratch, job->endpoint,
+					  job->version, job->owner));
 }
 
 uint32_t limits_busy(const struct store *s, const char *backend)
 {
 	return tally_get(&s->busy, backend);
-}
-
-static void count_one(void *ctx, const struct job *job)
-{
-	limits_count(ctx, job->endpoint, job->version, job->owner, job->phase,
-		     job->backend, 1);
-}
-
-bool limits_load(struct store *s)
-{
-	tally_clear(&s->queued);
-	tally_clear(&s->own);
-	tally_clear(&s->busy);
-	s->queued_total = 0;
-	return db_each_unended(s->db, count_one, s);
 }

@@ -12,20 +12,24 @@
 
 /*
  * Inside the store: store.c is the thread (what has queued up becomes one
- * transaction), store_ops.c the operations, store_claims.c who waits for a
- * job. Only the functions of store.h are called from other threads.
+ * transaction), store_insert.c, store_ask.c and store_work.c the operations,
+ * store_claims.c who waits for a job, store_notes.c what need not be waited
+ * for. Only the functions of store.h are called from other threads.
+ *
+ * What the store keeps in memory beside the database (counts, orphans, notes)
+ * goes back to what it was when a transaction fails: it is marked while the
+ * transaction is open and settled after it.
  */
 
 /* One thing to do. Made by a caller's thread, queued, applied by the store
  * thread within a transaction, then finished after it. */
 struct op {
 	struct op *next;
-	/* False: the database failed; what it did is undone. */
+	/* False: the database failed. May be called again, alone, after a
+	 * transaction that was rolled back. */
 	bool (*apply)(struct store *s, struct op *op);
 	/* After COMMIT (or its failure): tells whoever waits. */
 	void (*finish)(struct store *s, struct op *op, bool committed);
-	bool hurry; /* somebody waits; notes do not */
-	bool applied;
 };
 
 /* News for the listener, told after the commit. */
@@ -40,6 +44,7 @@ struct orphan {
 	struct orphan *next;
 	char id[ID_SIZE];
 	char *backend;
+	bool taken; /* by this transaction */
 };
 
 /* A phase that was noted and not yet written (store_note()). */
@@ -48,17 +53,31 @@ struct note {
 	char id[ID_SIZE];
 	char prompt_id[ID_SIZE];
 	enum phase phase;
+	bool used; /* by this transaction: written, or overtaken by an end */
 };
 
-enum claim_state { CLAIM_WAITS, CLAIM_MATCHED, CLAIM_FILLED, CLAIM_OVER };
-
+/* A slot that waits for a job: on that slot's stack. Whoever takes it out of
+ * the list either puts it back or tells it, and then forgets it. */
 struct claim {
 	struct claim *next;
 	const struct store_claim *want;
 	struct arena *arena;
 	struct job *out;
-	enum claim_state state; /* under the store's lock */
-	bool orphan;		/* of the match in this batch */
+	unsigned wakes; /* the store's, when it came */
+	/* The store thread's, while it matches: */
+	struct orphan *orphan;
+	uint32_t busy;
+	bool tried;
+
+	struct box box; /* guards what follows */
+	bool told, filled;
+};
+
+/* A count that this transaction changed. */
+struct change {
+	struct tally *of;
+	const char *name; /* in the store's scratch */
+	int by;
 };
 
 struct store {
@@ -66,38 +85,49 @@ struct store {
 	char *path;
 	pthread_t thread;
 
-	struct box box; /* guards what follows */
+	struct box box; /* guards what follows; the store thread waits on it */
 	struct op *first, **last;
-	struct claim *claims;
+	struct claim *claims; /* the newest first */
 	struct note *notes;
-	bool claims_new; /* a claim came in since the last batch */
+	int64_t notes_due; /* monotonic ms; 0: no note anywhere */
+	unsigned wakes;	   /* calls of store_wake_claims() */
+	bool claims_new;   /* a claim came in since the last batch */
+	bool leaving;	   /* what cannot be written is given up */
 	bool closing;
+	bool over; /* the thread takes nothing any more */
 
 	/* The store thread's own. */
 	struct db *db;
 	struct orphan *orphans;
-	struct tally queued; /* by "endpoint/version" */
-	struct tally own;    /* unended, by "endpoint/version\nowner" */
-	struct tally busy;   /* in work, by backend */
+	struct note *pending; /* notes taken from the box */
+	struct tally queued;  /* by "endpoint/version" */
+	struct tally own;     /* unended, by "endpoint/version\nowner" */
+	struct tally busy;    /* in work, by backend */
 	size_t queued_total;
+	struct change *changes; /* of the open transaction */
+	size_t change_count, change_cap;
+	struct arena scratch;
 	struct news *news;
 	size_t news_count, news_cap;
-	bool queue_grew;    /* something became claimable in this batch */
 	int64_t not_before; /* when a delayed job may be claimed; 0: none */
+	int64_t retry_at;   /* monotonic ms: not before, after a failure */
 };
 
 /* store.c */
-void store_queue(struct store *s, struct op *op); /* any thread */
+/* Any thread. Once the store has closed the op is finished at once, on the
+ * caller's thread, as not committed. */
+void store_queue(struct store *s, struct op *op);
 void store_tell(struct store *s, const char *id, enum phase phase,
 		bool cancel_asked);
 
 /* store_limits.c: the counts behind the limits, kept with every change. */
-bool limits_load(struct store *s); /* anew from the database */
 void limits_count(struct store *s, const char *endpoint, unsigned version,
 		  const char *owner, enum phase phase, const char *backend,
 		  int change);
-uint32_t limits_queued(const struct store *s, const struct job *job);
-uint32_t limits_own(const struct store *s, const struct job *job);
+/* After the transaction: the changes stay, or are undone. */
+void limits_settle(struct store *s, bool committed);
+uint32_t limits_queued(struct store *s, const struct job *job);
+uint32_t limits_own(struct store *s, const struct job *job);
 uint32_t limits_busy(const struct store *s, const char *backend);
 
 /* store_claims.c, store thread, within the transaction: matches claims with
@@ -105,16 +135,25 @@ uint32_t limits_busy(const struct store *s, const char *backend);
 bool claims_match(struct store *s, struct claim **matched);
 void claims_settle(struct store *s, struct claim *matched, bool committed);
 void claims_close(struct store *s); /* all waiting ones end empty-handed */
+
+/* store_orphans.c */
 void orphans_load(struct store *s, const struct job *job);
-void orphans_drop(struct store *s, const char *id);
+struct orphan *orphans_of(const struct store *s, const char *backend);
+bool orphans_waiting(const struct store *s);
+/* After the transaction: those it took are forgotten, or wait again. */
+void orphans_settle(struct store *s, bool committed);
 void orphans_free(struct store *s);
 
-/* The phase of a job's attempt: what is written, or noted since. Any note of
- * it is taken away. */
+/* store_notes.c. What has come in since; box locked. */
+struct note *notes_fetch(struct store *s);
+void notes_merge(struct store *s, struct note *fresh);
+/* The phase of a job's attempt: what is written, or noted since. Its note
+ * goes with this transaction. */
 enum phase notes_take(struct store *s, const char *id, const char *prompt_id,
 		      enum phase written);
 /* All notes become rows (the transaction is open). */
 bool notes_write(struct store *s);
+void notes_settle(struct store *s, bool committed);
 void notes_free(struct store *s);
 
 #endif

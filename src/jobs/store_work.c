@@ -38,24 +38,17 @@ static void finish(struct store *s, struct op *op, bool committed)
 	box_unlock(&w->box);
 }
 
-/* Queues it and waits. The store thread finishes every op, so this ends. */
+/* Queues it and waits. Each op that is queued gets finished, so this ends. */
 static bool carry_out(struct store *s, struct work *w,
 		      bool (*apply)(struct store *, struct op *))
 {
-	bool closing;
-
 	w->op = (struct op){.apply = apply, .finish = finish};
 	w->finished = w->committed = w->ours = false;
-	box_lock(&s->box);
-	closing = s->closing;
-	box_unlock(&s->box);
-	if (closing)
-		return false;
 	box_init(&w->box);
 	store_queue(s, &w->op);
 	box_lock(&w->box);
 	while (!w->finished)
-		box_wait(&w->box, clock_monotonic_ms() + 1000);
+		(void)box_wait(&w->box, clock_monotonic_ms() + 1000);
 	box_unlock(&w->box);
 	box_finish(&w->box);
 	return w->committed;
@@ -92,6 +85,7 @@ static bool apply_move(struct store *s, struct op *op)
 	struct db_row row;
 	bool good = true;
 
+	w->ours = false;
 	switch (db_row(s->db, w->id, &a, &row)) {
 	case DB_ERROR:
 		good = false;
@@ -119,28 +113,30 @@ static bool apply_move(struct store *s, struct op *op)
 	return good;
 }
 
+static bool gives_up(struct store *s)
+{
+	bool leaving;
+
+	box_lock(&s->box);
+	leaving = s->leaving;
+	box_unlock(&s->box);
+	return leaving;
+}
+
 /*
  * What a run came to is not lost to a full disk: it is written when there is
- * room again. Only a close gives up, and the next start finds the job in its
- * phase. A note that a failed try took away is put back first.
+ * room again. Only a stop gives up, and the next start finds the job in its
+ * phase.
  */
-static bool insist(struct store *s, struct work *w, enum phase reached)
+static bool insist(struct store *s, struct work *w)
 {
 	struct box pause;
 	bool done;
 
-	while (!(done = carry_out(s, w, apply_move))) {
-		bool closing;
-
-		box_lock(&s->box);
-		closing = s->closing;
-		box_unlock(&s->box);
-		if (closing)
-			break;
-		store_note(s, w->id, w->prompt_id, reached);
+	while (!(done = carry_out(s, w, apply_move)) && !gives_up(s)) {
 		box_init(&pause);
 		box_lock(&pause);
-		box_wait(&pause, clock_monotonic_ms() + RETRY_MS);
+		(void)box_wait(&pause, clock_monotonic_ms() + RETRY_MS);
 		box_unlock(&pause);
 		box_finish(&pause);
 	}
@@ -156,7 +152,7 @@ bool store_release(struct store *s, const char *id, const char *prompt_id,
 			 .not_before = not_before,
 			 .counted = counted};
 
-	return insist(s, &w, PHASE_CLAIMED);
+	return insist(s, &w);
 }
 
 bool store_end(struct store *s, const char *id, const char *prompt_id,
@@ -168,8 +164,7 @@ bool store_end(struct store *s, const char *id, const char *prompt_id,
 			 .outputs = outputs,
 			 .problem = problem};
 
-	return insist(s, &w,
-		      phase == PHASE_SUCCEEDED ? PHASE_RAN : PHASE_CLAIMED);
+	return insist(s, &w);
 }
 
 /* ---- orphans of backends that are not there any more ---- */
@@ -192,11 +187,12 @@ static bool adopt_one(struct store *s, const char *id)
 {
 	struct arena a = {0};
 	struct db_row row;
-	bool good = db_row(s->db, id, &a, &row) == DB_FOUND;
+	enum db_found found = db_row(s->db, id, &a, &row);
+	bool good = found != DB_ERROR;
 
-	if (good && row.cancel_asked)
+	if (found == DB_FOUND && row.cancel_asked)
 		good = end_row(s, id, &row, PHASE_CANCELED, NULL, NULL);
-	else if (good)
+	else if (found == DB_FOUND)
 		good = requeue_row(s, id, &row, 0, false);
 	arena_finish(&a);
 	return good;
@@ -205,17 +201,15 @@ static bool adopt_one(struct store *s, const char *id)
 static bool apply_adopt(struct store *s, struct op *op)
 {
 	struct adoption *ad = (struct adoption *)op;
-	struct orphan *next;
-	bool good = true;
 
-	for (struct orphan *o = s->orphans; o != NULL && good; o = next) {
-		next = o->next;
-		if (named(ad, o->backend))
+	for (struct orphan *o = s->orphans; o != NULL; o = o->next) {
+		if (o->taken || named(ad, o->backend))
 			continue;
-		good = adopt_one(s, o->id);
-		orphans_drop(s, o->id);
+		o->taken = true;
+		if (!adopt_one(s, o->id))
+			return false;
 	}
-	return good;
+	return true;
 }
 
 void store_adopt(struct store *s, const char *const *backends, size_t count)
@@ -266,7 +260,7 @@ static bool apply_tidy(struct store *s, struct op *op)
 	n = good ? db_forgettable(s->db, t->forget_before, ids, TIDY_MAX) : 0;
 	for (size_t i = 0; good && i < n; i++)
 		good = db_delete(s->db, ids[i]);
-	t->next = db_next_due(s->db);
+	t->next = n == TIDY_MAX ? t->now : db_next_due(s->db);
 	free(ids);
 	return good;
 }
@@ -284,7 +278,7 @@ int64_t store_tidy(struct store *s, int64_t now, int64_t forget_before)
 			log_event(LOG_WARN, "store.files_left", "job",
 				  t.files[i], "why", why.detail, NULL);
 	free(t.files);
-	if (t.next == 0 || t.next > now + TIDY_MS)
+	if (!t.work.committed || t.next == 0 || t.next > now + TIDY_MS)
 		return now + TIDY_MS;
 	return t.next > now ? t.next : now;
 }

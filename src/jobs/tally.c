@@ -13,21 +13,59 @@ struct tally_entry {
 	char name[];
 };
 
-/* SHA-256, as names hold what callers chose: nobody can aim at a bucket. */
+static uint64_t turn(uint64_t x, unsigned by)
+{
+	return x << by | x >> (64 - by);
+}
+
+static void sip_round(uint64_t v[4])
+{
+	v[0] += v[1];
+	v[1] = turn(v[1], 13) ^ v[0];
+	v[0] = turn(v[0], 32);
+	v[2] += v[3];
+	v[3] = turn(v[3], 16) ^ v[2];
+	v[0] += v[3];
+	v[3] = turn(v[3], 21) ^ v[0];
+	v[2] += v[1];
+	v[1] = turn(v[1], 17) ^ v[2];
+	v[2] = turn(v[2], 32);
+}
+
+/* SipHash-1-3 with a key of this process: names hold what callers chose, and
+ * nobody shall aim at a bucket. */
 static size_t bucket_of(const struct tally *t, const char *name)
 {
-	unsigned char hash[DIGEST_SIZE];
-	size_t h;
+	uint64_t v[4] = {
+		t->key[0] ^ 0x736f6d6570736575, t->key[1] ^ 0x646f72616e646f6d,
+		t->key[0] ^ 0x6c7967656e657261, t->key[1] ^ 0x7465646279746573};
+	size_t left = strlen(name);
+	uint64_t word = (uint64_t)left << 56;
 
-	digest_sha256(name, strlen(name), hash);
-	memcpy(&h, hash, sizeof(h));
-	return h & (t->bucket_count - 1);
+	for (; left >= 8; left -= 8, name += 8) {
+		uint64_t part;
+
+		memcpy(&part, name, 8);
+		v[3] ^= part;
+		sip_round(v);
+		v[0] ^= part;
+	}
+	for (size_t i = 0; i < left; i++)
+		word |= (uint64_t)(unsigned char)name[i] << (8 * i);
+	v[3] ^= word;
+	sip_round(v);
+	v[0] ^= word;
+	v[2] ^= 0xff;
+	for (int i = 0; i < 3; i++)
+		sip_round(v);
+	return (size_t)(v[0] ^ v[1] ^ v[2] ^ v[3]) & (t->bucket_count - 1);
 }
 
 void tally_init(struct tally *t)
 {
 	*t = (struct tally){.bucket_count = FIRST_BUCKETS};
 	t->buckets = mem_array(FIRST_BUCKETS, sizeof(*t->buckets));
+	digest_random(t->key, sizeof(t->key));
 }
 
 void tally_clear(struct tally *t)

@@ -13,6 +13,7 @@ struct tally {
 	struct tally_entry **buckets;
 	size_t bucket_count;
 	size_t names;
+	uint64_t key[2];
 };
 
 void tally_init(struct tally *t);
