@@ -24,7 +24,7 @@ struct catalogue {
 		char *first; /* the first problem, as "where: detail" */
 		size_t problems;
 		bool kept;
-	} *broken;
+	} * broken;
 	size_t broken_count;
 };
 

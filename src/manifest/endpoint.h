@@ -51,7 +51,7 @@ struct choice {
 
 struct input {
 	const char *name;
-	const char *title;       /* or NULL */
+	const char *title;	 /* or NULL */
 	const char *description; /* or NULL */
 	enum input_type type;
 	bool required;
@@ -61,8 +61,8 @@ struct input {
 
 	/* string; lengths in code points */
 	size_t min_length;
-	size_t max_length; /* always set: the ceiling where none is given */
-	const char *pattern;         /* as written, or NULL */
+	size_t max_length;   /* always set: the ceiling where none is given */
+	const char *pattern; /* as written, or NULL */
 	const struct pattern *match; /* compiled; see manifest/pattern.h */
 	/* integer and seed: `integers`; number: `decimals`. NULL: no bound. */
 	const struct integer *minimum, *maximum, *multiple_of;
@@ -114,7 +114,7 @@ struct output {
 struct limits {
 	int64_t wait_ms;
 	int64_t timeout_ms;
-	uint32_t queue;       /* jobs of the endpoint that wait for a backend */
+	uint32_t queue;	      /* jobs of the endpoint that wait for a backend */
 	uint32_t concurrency; /* jobs of one caller not ended; 0: no limit */
 	uint32_t rate_count;  /* requests of one caller … ; 0: no limit */
 	int64_t rate_window_ms; /* … within this time */
@@ -133,7 +133,7 @@ enum reuse_scope { REUSE_CALLER, REUSE_ALL };
 
 struct run_options {
 	const char *pool; /* "default" where none is named */
-	int priority;     /* higher first */
+	int priority;	  /* higher first */
 	unsigned attempts;
 	int64_t reuse_ms; /* 0: off */
 	enum reuse_scope reuse_scope;
@@ -155,7 +155,7 @@ struct endpoint {
 	const char *title;
 	const char *description;
 	const char *deprecated; /* a date, or NULL */
-	const char *scope;      /* "name:run" where the manifest has none */
+	const char *scope;	/* "name:run" where the manifest has none */
 	struct graph graph;
 	const struct input *inputs; /* same as plans[0].inputs */
 	size_t input_count;
@@ -183,7 +183,7 @@ struct endpoint {
 struct endpoint *endpoint_keep(struct endpoint *e);
 void endpoint_drop(struct endpoint *e); /* NULL is fine */
 
-const char *input_type_name(enum input_type t);   /* "string" */
+const char *input_type_name(enum input_type t);	  /* "string" */
 const char *output_type_name(enum output_type t); /* "image" */
 
 #endif

@@ -21,8 +21,8 @@
  * Immutable after load; any thread.
  */
 struct hole {
-	size_t at;  /* in graph.text, ascending, never overlapping */
-	size_t len; /* of the author's own value */
+	size_t at;	   /* in graph.text, ascending, never overlapping */
+	size_t len;	   /* of the author's own value */
 	const char *node;  /* its id, "57:8" */
 	const char *input; /* "seed" */
 };

@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,18 +32,30 @@ static void read_name(struct reader *r, const struct place *p,
 				     e->name);
 }
 
+static unsigned digits(const char *s, size_t n)
+{
+	unsigned value = 0;
+
+	while (n-- > 0)
+		value = value * 10 + (unsigned)(*s++ - '0');
+	return value;
+}
+
 /* 2027-01-01, a day that exists */
 static bool is_date(const char *s)
 {
 	static const unsigned days[] = {31, 28, 31, 30, 31, 30,
 					31, 31, 30, 31, 30, 31};
 	unsigned year, month, day;
-	char after;
 
-	if (strlen(s) != 10 || strspn(s, "0123456789-") != 10 || s[4] != '-' ||
-	    s[7] != '-' ||
-	    sscanf(s, "%4u-%2u-%2u%c", &year, &month, &day, &after) != 3 ||
-	    month < 1 || month > 12 || day < 1)
+	if (strspn(s, "0123456789") != 4 || s[4] != '-' ||
+	    strspn(s + 5, "0123456789") != 2 || s[7] != '-' ||
+	    strspn(s + 8, "0123456789") != 2 || s[10] != '\0')
+		return false;
+	year = digits(s, 4);
+	month = digits(s + 5, 2);
+	day = digits(s + 8, 2);
+	if (month < 1 || month > 12 || day < 1)
 		return false;
 	if (month == 2 && day == 29)
 		return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;

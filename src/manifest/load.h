@@ -36,8 +36,7 @@ MUST_USE struct endpoint *manifest_load_unlocked(const char *folder,
 typedef void manifest_check_fn(const struct endpoint *e, const char *inputs,
 			       struct arena *arena,
 			       struct problem_list *errors);
-void manifest_check_examples(const struct endpoint *e,
-			     manifest_check_fn *check,
+void manifest_check_examples(const struct endpoint *e, manifest_check_fn *check,
 			     struct problem_list *errors);
 
 #endif

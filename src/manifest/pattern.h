@@ -19,8 +19,7 @@ struct pattern;
 
 MUST_USE struct pattern *pattern_compile(struct arena *a, const char *text,
 					 struct problem *why);
-MUST_USE bool pattern_matches(const struct pattern *p, const char *s,
-			      size_t n);
+MUST_USE bool pattern_matches(const struct pattern *p, const char *s, size_t n);
 /* As above, and tells the work: at most the size of the program (2000) for
  * each code point and one more. s is valid UTF-8. */
 MUST_USE bool pattern_matches_counted(const struct pattern *p, const char *s,

@@ -57,7 +57,7 @@ static void read_rate(struct reader *r, const struct place *p,
 
 	number =
 		slash ? arena_strndup(&r->scratch, s, (size_t)(slash - s)) : "";
-	if (num_u64(number, 1000000, &n) && n > 0) {
+	if (slash != NULL && num_u64(number, 1000000, &n) && n > 0) {
 		for (size_t i = 0; i < COUNT(units); i++) {
 			if (strcmp(units[i].unit, slash + 1) != 0)
 				continue;
