@@ -27,6 +27,7 @@ void cache_store(struct cache *c, const struct enode *n)
 	*e = (struct cache_entry){.hash = n->hash};
 	for (i = 0; i < MAX_OUT; i++)
 		e->out[i] = value_ref(n->out[i]);
+	e->id = mem_text(n->id);
 	e->ui = n->ui.len ? mem_copy(n->ui.p, n->ui.len) : NULL;
 }
 
@@ -37,6 +38,7 @@ static void drop(struct cache_entry *e)
 	for (i = 0; i < MAX_OUT; i++)
 		value_unref(e->out[i]);
 	free(e->ui);
+	free(e->id);
 }
 
 void cache_trim(struct cache *c, const struct run *r)

@@ -9,6 +9,7 @@ struct cache_entry {
 	uint64_t hash;
 	struct value *out[MAX_OUT];
 	char *ui; /* NULL when none */
+	char *id; /* of the node that made it: the history names that one */
 	bool kept;
 };
 

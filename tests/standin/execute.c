@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define MAX_PREVIEW_TEXT 1024
 #define OOM_TIP                                                                \
 	"This error means you ran out of memory on your GPU.\n\nTIPS: If "     \
 	"the workflow worked before you might have accidentally set the "      \
@@ -129,6 +130,7 @@ static bool from_cache(struct cache *c, struct enode *n)
 		run_out(n, i, value_ref(e->out[i]));
 	if (e->ui && !n->ui.len)
 		str_puts(&n->ui, e->ui);
+	n->made_by = e->id;
 	return true;
 }
 
@@ -226,6 +228,7 @@ static void show(struct run *r, struct enode *n)
 
 static void record_output(struct run *r, const struct enode *n)
 {
+	const char *maker = n->made_by ? n->made_by : n->id;
 	struct job *j = r->job;
 
 	if (!n->ui.len)
@@ -237,11 +240,11 @@ static void record_output(struct run *r, const struct enode *n)
 	str_puts(&j->meta, j->meta.len ? ", " : "");
 	str_json_text(&j->meta, n->id);
 	str_puts(&j->meta, ": {\"node_id\": ");
-	str_json_text(&j->meta, n->id);
+	str_json_text(&j->meta, maker);
 	str_puts(&j->meta, ", \"display_node\": ");
-	str_json_text(&j->meta, n->id);
+	str_json_text(&j->meta, maker);
 	str_puts(&j->meta, ", \"parent_node\": null, \"real_node_id\": ");
-	str_json_text(&j->meta, n->id);
+	str_json_text(&j->meta, maker);
 	str_char(&j->meta, '}');
 }
 
@@ -487,6 +490,23 @@ static void report_success(struct run *r)
 	r->job->end = "completed";
 }
 
+/* a file as it is, a text cut short; closed by '}' either way */
+static void preview_item(struct str *s, const struct jv *item)
+{
+	if (item->type == J_OBJ) {
+		json_dump(s, item);
+		return;
+	}
+	str_puts(s, "{\"content\": ");
+	if (item->type == J_STR && item->len > MAX_PREVIEW_TEXT) {
+		str_json(s, item->text, MAX_PREVIEW_TEXT);
+		str_puts(s, ", \"truncated\": true");
+	} else {
+		json_dump(s, item);
+	}
+	str_char(s, '}');
+}
+
 /* for /api/jobs: how many outputs there are, and the first of them */
 static void count_outputs(struct run *r)
 {
@@ -506,13 +526,7 @@ static void count_outputs(struct run *r)
 			item = kind->child;
 			if (j->preview.len || !item)
 				continue;
-			json_dump(&j->preview, item);
-			if (item->type != J_OBJ) {
-				str_clear(&j->preview);
-				str_puts(&j->preview, "{\"content\": ");
-				json_dump(&j->preview, item);
-				str_char(&j->preview, '}');
-			}
+			preview_item(&j->preview, item);
 			j->preview.len--;
 			str_puts(&j->preview, ", \"nodeId\": ");
 			str_json_text(&j->preview, node->key);

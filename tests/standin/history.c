@@ -360,32 +360,45 @@ static int by_key(const void *a, const void *b)
 	return x->at < y->at ? -1 : 1;
 }
 
+/* running, pending, history: the order that equal ones keep */
+static struct job *nth(struct world *w, size_t i, struct job **history)
+{
+	struct job *j;
+
+	if (!i)
+		return w->running;
+	if (i <= w->pending.n)
+		return w->pending.v[i - 1];
+	j = *history;
+	*history = j->next;
+	return j;
+}
+
 static size_t collect(struct world *w, const struct jobs_query *q,
 		      struct sorted *all)
 {
 	const bool by_time = q->sort_by && q->sort_by[0] == 'e';
-	size_t n = 0, i, total = w->pending.n + 1;
-	struct job *j = w->history;
+	const bool up = q->sort_order && !strcmp(q->sort_order, "asc");
+	const size_t total = 1 + w->pending.n + w->history_count;
+	struct job *history = w->history, *j;
+	size_t n = 0, i;
 
-	for (i = 0; i < total || j; i++) {
-		struct job *one = i < w->pending.n    ? w->pending.v[i]
-				  : i == w->pending.n ? w->running
-						      : j;
-
-		if (i > w->pending.n)
-			j = j->next;
-		if (!one || (one->end && !visible(one)))
+	for (i = 0; i < total; i++) {
+		j = nth(w, i, &history);
+		if (!j || (j->end && !visible(j)))
 			continue;
 		if (q->status && *q->status &&
-		    !status_wanted(q->status, state_of(w, one)))
+		    !status_wanted(q->status, state_of(w, j)))
 			continue;
-		if (q->workflow && (!one->workflow_id ||
-				    strcmp(q->workflow, one->workflow_id)))
+		if (q->workflow && (!j->workflow_id ||
+				    strcmp(q->workflow, j->workflow_id) != 0))
 			continue;
-		all[n].job = one;
-		all[n].key = by_time ? one->end_time - one->start_time
-				     : one->create_time;
-		all[n].at = one->end ? i : total + w->history_count + i;
+		all[n].job = j;
+		all[n].key =
+			by_time ? j->end_time - j->start_time : j->create_time;
+		if (!up)
+			all[n].key = -all[n].key;
+		all[n].at = n;
 		n++;
 	}
 	qsort(all, n, sizeof(*all), by_key);
@@ -395,7 +408,6 @@ static size_t collect(struct world *w, const struct jobs_query *q,
 static int print_page(struct world *w, const struct jobs_query *q, long limit,
 		      long offset, struct str *out)
 {
-	const bool up = q->sort_order && !strcmp(q->sort_order, "asc");
 	struct sorted *all =
 		mem_alloc((w->pending.n + w->history_count + 2) * sizeof(*all));
 	const size_t n = collect(w, q, all);
@@ -409,7 +421,7 @@ static int print_page(struct world *w, const struct jobs_query *q, long limit,
 	str_puts(out, "{\"jobs\": [");
 	for (i = from; i < n && (limit < 0 || given < (size_t)limit); i++) {
 		str_puts(out, given++ ? ", " : "");
-		print_job(w, all[up ? i : n - 1 - i].job, out);
+		print_job(w, all[i].job, out);
 		str_char(out, '}');
 	}
 	str_printf(out,

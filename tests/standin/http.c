@@ -80,16 +80,22 @@ void http_answer(struct conn *c, int status, const char *headers,
 		 const char *body, size_t len)
 {
 	struct str *out = &c->out;
+	/* lws would take what comes next for the body of this one */
+	const bool last =
+		c->no_length && c->method != M_GET && c->method != M_HEAD;
 
 	str_clear(out);
-	str_printf(out, "HTTP/1.1 %d %s\r\n%s", status, reason_of(status),
+	str_printf(out, "HTTP/1.1 %d %s\r\n%s%s", status, reason_of(status),
+		   last && !strstr(headers, "Connection: close")
+			   ? "Connection: close\r\n"
+			   : "",
 		   headers);
 	if (!strstr(headers, "Transfer-Encoding") &&
 	    !strstr(headers, "Content-Length") && status != 304)
 		str_printf(out, "Content-Length: %zu\r\n", len);
 	put_date(out);
 	str_puts(out, "Server: Python/3.13 aiohttp/3.11.16\r\n\r\n");
-	if (strstr(headers, "Connection: close"))
+	if (last || strstr(headers, "Connection: close"))
 		c->close_after = true;
 	if (c->method == M_HEAD)
 		;
@@ -217,6 +223,8 @@ static int carry_on(struct conn *c)
 		http_crash(c);
 	else if (c->w->faults && path_fault(c, "http-drop"))
 		http_drop(c);
+	else if (c->forbidden)
+		http_empty(c, 403);
 	else if (c->too_big)
 		http_text(c, 413, "Connection: close\r\n",
 			  "Maximum request body size 104857600 exceeded, "
@@ -243,6 +251,21 @@ static char *copy_header(struct lws *wsi, enum lws_token_indexes token)
 	return p;
 }
 
+/* lws also cuts at a semicolon, which belongs to the value */
+static void add_arg(struct conn *c, const char *text)
+{
+	struct str whole = {0};
+
+	if (strchr(text, '=') || !c->args.n) {
+		strv_add(&c->args, text);
+		return;
+	}
+	str_printf(&whole, "%s;%s", c->args.v[c->args.n - 1], text);
+	free(c->args.v[--c->args.n]);
+	strv_add(&c->args, whole.p);
+	str_free(&whole);
+}
+
 static void read_args(struct conn *c)
 {
 	const int most = lws_hdr_total_length(c->wsi, WSI_TOKEN_HTTP_URI_ARGS);
@@ -258,7 +281,7 @@ static void read_args(struct conn *c)
 		for (p = buf; *p; p++)
 			if (*p == '+')
 				*p = ' ';
-		strv_add(&c->args, buf);
+		add_arg(c, buf);
 	}
 	free(buf);
 }
@@ -319,11 +342,7 @@ static int begin_request(struct conn *c, const char *path)
 	c->api = !strncmp(path, "/api/", 5);
 	c->path = mem_text(c->api ? path + 4 : path);
 	read_args(c);
-	if (!origin_fits(c->w, c->wsi)) {
-		http_empty(c, 403);
-		c->close_after = c->method != M_GET && c->method != M_HEAD;
-		return flush_answer(c);
-	}
+	c->forbidden = !origin_fits(c->w, c->wsi);
 	c->range = copy_header(c->wsi, WSI_TOKEN_HTTP_RANGE);
 	c->if_none_match = copy_header(c->wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH);
 	c->if_modified_since =
@@ -340,11 +359,8 @@ static int begin_request(struct conn *c, const char *path)
 	if (c->method == M_GET || c->method == M_HEAD ||
 	    (c->method != M_POST && c->no_length))
 		return carry_on(c);
-	if (c->too_big || c->no_length) {
-		/* lws would wait for a body that may never come */
-		n = carry_on(c);
-		return n ? n : c->parked ? 0 : -1;
-	}
+	if (c->no_length)
+		return carry_on(c);
 	if (has_token(c->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) || c->chunked)
 		return 0;
 	return carry_on(c);

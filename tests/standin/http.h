@@ -26,7 +26,7 @@ struct conn {
 	enum method method;
 	bool busy; /* a request is being read or answered */
 	bool api;  /* came with the /api prefix */
-	bool chunked, no_length, too_big;
+	bool chunked, no_length, too_big, forbidden;
 	bool done;   /* the body is complete */
 	bool parked; /* waits for something before it is answered */
 	bool slowed;

@@ -34,7 +34,8 @@ void misc_system_stats(const struct world *w, struct str *out)
 		   new ? "linux" : "posix", ram, spare, w->version,
 		   new ? "1.45.15" : "1.27.10", new ? "0.10.0" : "0.1.95");
 	if (new)
-		str_puts(out, "\"comfy_package_versions\": [{\"name\": "
+		str_puts(out, "\"deploy_environment\": \"local\", "
+			      "\"comfy_package_versions\": [{\"name\": "
 			      "\"comfyui-frontend-package\", \"installed\": "
 			      "null, \"required\": \"1.45.15\"}], ");
 	str_printf(out,

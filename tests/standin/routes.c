@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FRONT_TAGS                                                             \
+	"Etag: \"0-0\"\r\nLast-Modified: Sun, 22 Nov 2026 04:31:52 "           \
+	"GMT\r\nAccept-Ranges: bytes\r\n"
+
 static void answer_json(struct conn *c, struct str *body)
 {
 	http_json(c, 200, body);
@@ -177,10 +181,10 @@ static void get_front(struct conn *c)
 		    c->w->dialect >= DIALECT_0_25_0
 			    ? "Cache-Control: no-store, must-revalidate\r\n"
 			      "Pragma: no-cache\r\nExpires: 0\r\n"
-			      "Content-Type: text/html\r\n"
+			      "Content-Type: text/html\r\n" FRONT_TAGS
 			    : "Cache-Control: no-cache\r\n"
 			      "Pragma: no-cache\r\nExpires: 0\r\n"
-			      "Content-Type: text/html\r\n",
+			      "Content-Type: text/html\r\n" FRONT_TAGS,
 		    page, sizeof(page) - 1);
 }
 

@@ -24,7 +24,8 @@ struct enode {
 	char value[32], max[32];
 	bool finished;
 	struct value *out[MAX_OUT];
-	struct str ui; /* JSON of its outputs, empty when none */
+	const char *made_by; /* id of the node the cache had it from */
+	struct str ui;	     /* JSON of its outputs, empty when none */
 };
 
 struct run {
