@@ -307,6 +307,20 @@ static struct class table[] = {
 	 0,
 	 0,
 	 {0}},
+	{"StringContains",
+	 "'string':['STRING',{'multiline':true}],"
+	 "'substring':['STRING',{'multiline':true}],"
+	 "'case_sensitive':['BOOLEAN',{'default':true}]",
+	 NULL,
+	 false,
+	 "BOOLEAN",
+	 C_V3,
+	 "Text Contains",
+	 "utilities/string",
+	 node_contains,
+	 0,
+	 0,
+	 {0}},
 	{"CheckpointLoaderSimple",
 	 "'ckpt_name':[@checkpoints,{'tooltip':'The name of the checkpoint "
 	 "(model) to load.'}]",

@@ -24,6 +24,7 @@ bool node_upscale_model(struct run *r, struct enode *n);
 bool node_preview_any(struct run *r, struct enode *n);
 bool node_primitive(struct run *r, struct enode *n);
 bool node_concatenate(struct run *r, struct enode *n);
+bool node_contains(struct run *r, struct enode *n);
 
 /* pretended ones */
 bool node_loader(struct run *r, struct enode *n);

@@ -53,6 +53,21 @@ bool node_concatenate(struct run *r, struct enode *n)
 	return true;
 }
 
+bool node_contains(struct run *r, struct enode *n)
+{
+	struct str text = {0}, part = {0}, flag = {0};
+	const char *s = run_text(r, n, "string", &text);
+	const char *wanted = run_text(r, n, "substring", &part);
+	bool exact = !strcmp(run_text(r, n, "case_sensitive", &flag), "True");
+	bool found = exact ? strstr(s, wanted) : strcasestr(s, wanted);
+
+	run_out(n, 0, value_text(V_BOOL, found ? "True" : "False"));
+	str_free(&text);
+	str_free(&part);
+	str_free(&flag);
+	return true;
+}
+
 bool node_rc_text(struct run *r, struct enode *n)
 {
 	struct str s = {0}, frame = {0};
