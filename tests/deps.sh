@@ -41,12 +41,12 @@ for package in $want; do
 done
 [ -n "$missing" ] || exit 0
 
-echo "Installing with apt-get, $why:$missing"
 if ! command -v apt-get >/dev/null; then
-	echo "There is no apt-get here. Install the counterparts of these" \
-		"Debian packages by hand:$missing" >&2
-	exit 1
+	echo "There is no apt-get here, so nothing is installed. Wanted," \
+		"$why, are the counterparts of these:$missing" >&2
+	exit 0
 fi
+echo "Installing with apt-get, $why:$missing"
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
 	if ! command -v sudo >/dev/null; then
@@ -57,7 +57,16 @@ if [ "$(id -u)" -ne 0 ]; then
 	as_root=sudo
 fi
 $as_root apt-get update -qq
-# nginx must not start by itself; apt-get's service start is of no use here.
+# The nginx of the system stays off, now and after the next boot: only one with
+# a prefix of its own is started here. RUNLEVEL is for init scripts,
+# SYSTEMD_OFFLINE for systemd.
 # shellcheck disable=SC2086
-$as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+$as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 SYSTEMD_OFFLINE=1 \
 	apt-get install -y -qq --no-install-recommends $missing >/dev/null
+case $missing in
+*nginx*)
+	[ ! -d /run/systemd/system ] ||
+		$as_root systemctl --quiet disable --now nginx ||
+		echo "nginx.service could not be disabled" >&2
+	;;
+esac
