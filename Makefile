@@ -6,9 +6,12 @@
 #   make SAN=address …   with a sanitizer (address, undefined, thread)
 #   make CC=clang …      with another compiler
 #   make V=1 …           show the whole commands
-#   make lint layers     static checks; who may include whom
+#   make lint            static checks, see tests/lint.sh; `make layers` alone
+#                        looks at who includes whom
 #   make test bench run  the daemon as a whole, see tests/
 #   make install DESTDIR=… PREFIX=…
+#   make deps            what a build needs, by apt-get; all of the above that
+#                        build ask for it where a library is missing
 #
 # Each combination of SAN and CC has a build folder of its own.
 ifeq ($(origin CC),default)
@@ -19,6 +22,8 @@ endif
 BUILD   ?= build$(CC_TAG)$(SAN:%=-%)
 AR      ?= ar
 PREFIX  ?= /usr/local
+SHARE    = $(DESTDIR)$(PREFIX)/share/comfygate
+DOC      = $(DESTDIR)$(PREFIX)/share/doc/comfygate
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
            -Wmissing-prototypes -Wvla -Wconversion -Werror
 CFLAGS  ?= -O2 -g
@@ -53,7 +58,24 @@ UNIT     = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
 BENCH    = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
            $(wildcard tests/bench/*.c))
 
+# On a fresh system the packages come first; pkg-config is asked anew then.
+ifeq ($(PKG_LIB)$(DEPS_ASKED),)
+all unit install:
+	@tests/deps.sh build
+	@$(MAKE) --no-print-directory DEPS_ASKED=1 $@
+else
 all: $(LIB) $(PROG) $(STANDIN)
+
+unit: $(STANDIN) $(UNIT)
+	@tests/unit.sh $(UNIT)
+
+install: all
+	install -D -m 755 $(PROG) "$(DESTDIR)$(PREFIX)/bin/comfygate"
+	for f in nginx/* $$(find endpoints -type f); do \
+	    install -D -m 644 "$$f" "$(SHARE)/$$f" || exit 1; done
+	for f in LICENSE README.md docs/*.md docs/*.json; do \
+	    install -D -m 644 "$$f" "$(DOC)/$${f##*/}" || exit 1; done
+endif
 
 $(BUILD)/comfygate: $(BUILD)/src/main.o $(LIB)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -78,10 +100,6 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CFLAGS) -c -o $@ $<
 
-unit: $(STANDIN) $(UNIT)
-	@tests/unit.sh $(UNIT)
-
-# The packages that are missing come first: pkg-config is asked anew then.
 test:
 	@tests/deps.sh test
 	@$(MAKE) --no-print-directory all $(UNIT)
@@ -103,20 +121,8 @@ deps:
 layers:
 	@tests/layers.sh src && echo "layers ok"
 
-C_FILES  = $(wildcard src/*.[ch] src/*/*.[ch] tests/*.h tests/*/*.[ch])
-
-lint: layers
-	clang-format --dry-run -Werror $(C_FILES)
-	cppcheck --quiet --std=c11 --language=c --error-exitcode=1 -j 2 \
-	    --enable=warning,performance,portability --inline-suppr \
-	    --suppress=missingIncludeSystem -D_GNU_SOURCE -Isrc src
-	printf '%s\n' $(MAIN) $(SRC) | xargs -P 2 -n 4 sh -c \
-	    'clang-tidy --quiet --warnings-as-errors="*" "$$@" -- \
-	    -std=c11 -D_GNU_SOURCE -Isrc $(PKG_INC) 2>/dev/null' tidy
-
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(PROG) $(DESTDIR)$(PREFIX)/bin/comfygate
+lint:
+	@tests/lint.sh
 
 clean:
 	rm -rf build build-*
