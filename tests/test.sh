@@ -17,11 +17,14 @@ export RECORDINGS WORKFLOWS
 out=$BUILD/test
 mkdir -p "$out"
 passed=0 failed=0
+began=$(date +%s)
 
-# NAME PASSED FAILED: adds to the counts and says so.
+# NAME PASSED FAILED: adds to the counts; says so, and how long it took.
 count() {
 	passed=$((passed + $2)) failed=$((failed + $3))
-	echo "$1: $2 passed, $3 failed"
+	now=$(date +%s)
+	echo "$1: $2 passed, $3 failed ($((now - began)) s)"
+	began=$now
 }
 
 # NAME COMMAND…: one check that passes when the command exits with 0.
@@ -53,6 +56,7 @@ tap() {
 # node:test files, one after another: each starts servers of its own.
 node_tests() {
 	for file; do
+		[ -f "$file" ] || continue
 		name=$(basename "$file" .test.mjs)
 		timeout 900 node --test --test-reporter=tap "$file" \
 			>"$out/$name.tap" 2>"$out/$name.err"

@@ -17,6 +17,7 @@ for t; do
 		grep '^not ok ' "$t.tap" | head -40
 		head -60 "$t.err"
 	fi
+	sed -n 's/^ok [0-9 -]*\(.*\)# [Ss][Kk][Ii][Pp]/  skipped: \1/p' "$t.tap"
 	good=$((good + g)) bad=$((bad + b)) skipped=$((skipped + s))
 done
 echo "unit: $good ok, $bad failed, $skipped skipped, $programs programs"
