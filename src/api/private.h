@@ -72,7 +72,7 @@ void parking_abandoned(struct waiter *w);
 /* An exchange_gone_fn for exchanges that are found again by ticket only. */
 void parking_nobody(void *ctx, struct exchange *x);
 /* The job has ended: everybody who waits for it is answered. */
-void parking_ended(struct api *a, const char *job);
+void parking_ended(struct api *a, const char *id);
 /* Everybody is answered with the job as it stands. */
 void parking_release(struct api *a);
 /* 200 or 202 with the job in this state, ETag and all, for a GET. */
@@ -82,7 +82,7 @@ void parking_reply_job(struct exchange *x, struct api *a, struct link_base base,
 		       struct arena *arena);
 
 /* events.c: the job of these streams changed its phase or its progress. */
-void events_job_changed(struct api *a, const char *job);
+void events_job_changed(struct api *a, const char *id);
 /* A timer: a comment line to every stream. */
 void events_keep_open(void *api);
 void events_ended(struct waiter *w, const struct job *job, struct arena *arena);

@@ -35,9 +35,11 @@ void waiting_finish(struct waiting *w)
 {
 	struct waiter *one;
 
-	while ((one = waiting_any(w)) != NULL) {
-		waiting_remove(w, one);
-		waiter_free(one);
+	for (size_t i = 0; i < w->bucket_count; i++) {
+		while ((one = w->buckets[i]) != NULL) {
+			w->buckets[i] = one->next;
+			waiter_free(one);
+		}
 	}
 	free(w->buckets);
 	*w = (struct waiting){0};
