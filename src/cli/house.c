@@ -281,10 +281,14 @@ static bool open_server(struct house *h, struct problem *why)
 		.read_timeout_ms = c->read_timeout,
 	};
 
-	h->server = server_create(&o, api_handle, h->api, why);
-	if (h->server != NULL)
-		api_attach(h->api, h->server);
-	return h->server != NULL;
+	struct server *server = server_create(&o, api_handle, h->api, why);
+
+	if (server == NULL)
+		return false;
+	/* First attached, then seen: the keys' thread runs already. */
+	api_attach(h->api, server);
+	h->server = server;
+	return true;
 }
 
 static bool open_pool(struct house *h, struct problem *why)

@@ -76,6 +76,7 @@ static void wait_for_stop(struct house *h, const sigset_t *signals)
 		}
 		log_event(LOG_INFO, "serve.reload", NULL);
 		house_reload(h);
+		log_event(LOG_INFO, "serve.reloaded", NULL);
 	}
 }
 

@@ -88,8 +88,19 @@ export class Standin {
 	// The bodies of POST /prompt, as they came, byte for byte.
 	prompts() { return this.get('/standin/prompts'); }
 
-	await(event, timeout = 20000) {
-		return this.get(`/standin/await?event=${event}&timeout=${timeout}`);
+	async await(event, timeout = 30000) {
+		const r = await this.get(
+			`/standin/await?event=${event}&timeout=${timeout}`);
+		if (!r.ok)
+			throw new Error(`the stand-in has not come to ${event}: ` +
+				JSON.stringify(await this.state()));
+	}
+
+	release() { return this.post('/standin/release'); }
+
+	// Ends hangs and all faults, also those to come.
+	async clear() {
+		await fetch(this.url + '/standin/fault', { method: 'DELETE' });
 	}
 }
 
@@ -155,6 +166,7 @@ export class Gate {
 	}
 
 	async startDaemon() {
+		this.past = (this.past ?? '') + (this.log ?? '');
 		this.log = '';
 		const command = this.o.command ?? [join(build, 'comfygate'), 'serve'];
 		this.daemon = spawn(command[0], command.slice(1),
@@ -187,10 +199,25 @@ export class Gate {
 
 	stopDaemon(signal) { return stopChild(this.daemon, signal); }
 
+	kill() { return this.stopDaemon('SIGKILL'); }
+
+	async restart(signal) {
+		await this.stopDaemon(signal);
+		await this.startDaemon();
+	}
+
+	// The lines of all daemons so far.
+	lines(pattern) {
+		return (this.past + this.log).split('\n')
+			.filter((line) => pattern.test(line));
+	}
+
+	// What it wrote about the endpoints and keys.
 	async reload() {
 		const from = this.log.length;
 		this.daemon.kill('SIGHUP');
-		await this.logged(/ endpoints\.loaded .*\n/, from);
+		await this.logged(/ serve\.reloaded\b/, from);
+		return this.log.slice(from);
 	}
 
 	async stop() {
