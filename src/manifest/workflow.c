@@ -200,11 +200,13 @@ static const struct node *meant(struct reader *r, const char *id,
 				const char *input, const char *class_type)
 {
 	const struct workflow *w = r->graph;
-	const char **ids =
-		arena_array(&r->scratch, w->node_count + 1, sizeof(*ids));
-	const char *nearest;
+	const char *nearest, **ids;
 	size_t count = 0;
 
+	/* A search over all nodes, for a message that nobody will see. */
+	if (r->errors->count == PROBLEM_LIST_MAX)
+		return NULL;
+	ids = arena_array(&r->scratch, w->node_count + 1, sizeof(*ids));
 	for (size_t i = 0; i < w->node_count; i++) {
 		const struct node *n = &w->nodes[i];
 		const struct plug *plug = input ? find_plug(n, input) : NULL;
