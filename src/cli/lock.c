@@ -108,7 +108,7 @@ static bool lock_folder(const char *folder, bool breaking)
 
 	problem_list_init(&l.errors, &arena);
 	problem_list_init(&l.notices, &arena);
-	e = manifest_load_unlocked(folder, &l.errors, &l.notices);
+	e = manifest_load_unlocked(folder, &l.errors);
 	if (e == NULL) {
 		folder_print_errors(&l.errors);
 	} else {

@@ -223,14 +223,10 @@ static const char *folder_name(struct arena *a, const char *folder)
 }
 
 struct endpoint *manifest_load_unlocked(const char *folder,
-					struct problem_list *errors,
-					struct problem_list *notices)
+					struct problem_list *errors)
 {
 	struct endpoint *e = mem_alloc(sizeof(*e));
-	struct reader r = {.keep = &e->arena,
-			   .errors = errors,
-			   .notices = notices,
-			   .endpoint = e};
+	struct reader r = {.keep = &e->arena, .errors = errors, .endpoint = e};
 	struct json_doc *doc = NULL;
 	struct problem why;
 	size_t len = 0;
@@ -263,7 +259,7 @@ struct endpoint *manifest_load_unlocked(const char *folder,
 struct endpoint *manifest_load(const char *folder, struct problem_list *errors,
 			       struct problem_list *notices)
 {
-	struct endpoint *e = manifest_load_unlocked(folder, errors, notices);
+	struct endpoint *e = manifest_load_unlocked(folder, errors);
 
 	if (e != NULL && !contract_check(e, errors, notices)) {
 		endpoint_drop(e);

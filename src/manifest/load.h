@@ -23,8 +23,7 @@ MUST_USE struct endpoint *manifest_load(const char *folder,
 
 /* As above, but does not look at contract.json: for `comfygate lock`. */
 MUST_USE struct endpoint *manifest_load_unlocked(const char *folder,
-						 struct problem_list *errors,
-						 struct problem_list *notices);
+						 struct problem_list *errors);
 
 /*
  * Examples and defaults are checked like requests, which is input/'s work:

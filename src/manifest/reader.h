@@ -22,7 +22,6 @@ struct reader {
 	struct arena *keep;   /* the endpoint's: what outlives the load */
 	struct arena scratch; /* what does not */
 	struct problem_list *errors;
-	struct problem_list *notices;
 	const char *folder;
 	const char *file;     /* "endpoints/portrait/manifest.json" */
 	const char *workflow; /* "workflow.json", for messages */

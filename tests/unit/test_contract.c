@@ -231,7 +231,7 @@ static struct endpoint *load(const struct place_of_test *p, const char *members,
 	buf_init(&text, 1 << 20);
 	buf_addf(&text, "{\"name\":\"case\",%s%s}", version, members);
 	rig_file(p, "manifest.json", buf_str(&text));
-	e = manifest_load_unlocked(p->dir, &t->errors, &t->notices);
+	e = manifest_load_unlocked(p->dir, &t->errors);
 	for (size_t i = 0; i < t->errors.count; i++)
 		fprintf(stderr, "# %s: %s\n", t->errors.items[i].where,
 			t->errors.items[i].detail);
