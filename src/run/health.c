@@ -76,13 +76,14 @@ static void forget_some(struct health *h, size_t i)
 {
 	struct backend *b = &h->shared->backends[i];
 	char ids[64][ID_SIZE];
-	size_t n;
+	size_t n = COUNT(ids);
 
-	if (!backend_is_up(b))
-		return;
-	n = backend_forgets(b, ids, COUNT(ids));
-	for (size_t k = 0; k < n; k++)
-		(void)comfy_forget(h->clients[i], ids[k], h->shared->call_ms);
+	while (n == COUNT(ids) && backend_is_up(b) && !told_to_stop(h)) {
+		n = backend_forgets(b, ids, COUNT(ids));
+		for (size_t k = 0; k < n; k++)
+			(void)comfy_forget(h->clients[i], ids[k],
+					   h->shared->call_ms);
+	}
 }
 
 /* Others take over what a backend had in work that does not come up again.

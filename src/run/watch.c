@@ -15,6 +15,8 @@
 #define DEAF_PATIENCE 4
 /* It is lost when it was nowhere so often in a row. */
 #define NOWHERE_LOOKS 4
+/* It ended, and what the history says cannot be read (s36): likewise. */
+#define UNREADABLE_LOOKS 8
 /* For a canceled prompt to be out: a node that blocks stops only when it is
  * through (s14). Asked again every second, too. */
 #define CANCEL_MS	10000
@@ -29,7 +31,8 @@ struct watch {
 	enum comfy_place place;
 	bool placed;	  /* place was told at least once */
 	unsigned nowhere; /* looks in a row */
-	bool show;	  /* progress that the board does not have yet */
+	unsigned unreadable;
+	bool show; /* progress that the board does not have yet */
 };
 
 enum failure watch_verdict(const struct history *h)
@@ -173,33 +176,43 @@ static enum failure look_refused(struct slot *s, struct watch *w, int64_t now)
 	return FAILURE_NONE;
 }
 
+/* The entry of a prompt that is said to have ended. */
+static enum failure look_ended(struct slot *s, struct watch *w, int64_t now)
+{
+	enum comfy_outcome o = look_history(s);
+
+	if (s->have_history)
+		return FAILURE_NONE;
+	if (w->soon == 0)
+		w->soon = SOON_MS;
+	if (o == COMFY_MISSING) /* somebody deleted it meanwhile */
+		return look_place(s, w, PLACE_NOWHERE, now);
+	if (o == COMFY_UNCERTAIN && ++w->unreadable >= UNREADABLE_LOOKS)
+		return FAILURE_FILES_GONE;
+	return FAILURE_NONE;
+}
+
 /* One look. NONE with s->have_history: it ended; NONE without: go on. */
 static enum failure look(struct slot *s, struct watch *w, bool ended)
 {
 	enum comfy_place place = PLACE_NOWHERE;
-	enum comfy_outcome o = COMFY_MISSING;
 	enum failure f = FAILURE_NONE;
+	enum comfy_outcome o;
 	int64_t now;
 
-	if (ended)
-		o = look_history(s);
-	if (o == COMFY_MISSING)
-		o = comfy_where(s->client, s->job.prompt_id, s->shared->call_ms,
-				&place);
-	if (o == COMFY_OK && !s->have_history && place == PLACE_ENDED) {
-		o = look_history(s);
-		if (o == COMFY_MISSING) { /* somebody deleted it meanwhile */
-			o = COMFY_OK;
-			place = PLACE_NOWHERE;
-		}
-	}
-	if (s->have_history)
+	if (ended && look_history(s) == COMFY_OK)
 		return FAILURE_NONE;
+	o = comfy_where(s->client, s->job.prompt_id, s->shared->call_ms,
+			&place);
 	now = clock_monotonic_ms();
-	if (o == COMFY_OK)
+	if (o == COMFY_OK && place == PLACE_ENDED)
+		f = look_ended(s, w, now);
+	else if (o == COMFY_OK)
 		f = look_place(s, w, place, now);
 	else if (o == COMFY_UNREACHABLE)
 		f = look_refused(s, w, now);
+	if (ended && w->soon == 0)
+		w->soon = SOON_MS;
 	plan(s, w, now);
 	return f;
 }

@@ -66,6 +66,9 @@ struct result {
 };
 
 static unsigned colour;
+/* What rig_open() makes. */
+static const char *rig_dialect = "0.25.0";
+static int64_t rig_min_free = 1;
 
 /* EmptyImage to SaveImage; each one's own colour, so nothing is cached. */
 static inline const char *image_prompt(void)
@@ -229,7 +232,7 @@ static inline void rig_options(struct rig *r, size_t backends, unsigned slots)
 	static const char *const names[BACKENDS] = {"a", "b"};
 
 	for (size_t i = 0; i < backends; i++) {
-		standin_start(&r->servers[i], "0.25.0", NULL);
+		standin_start(&r->servers[i], rig_dialect, NULL);
 		r->backends[i] = (struct backend_options){
 			.name = names[i],
 			.url = r->servers[i].url,
@@ -263,7 +266,7 @@ static inline void rig_open(struct rig *r, size_t backends, unsigned slots)
 		exit(99);
 	(void)snprintf(files, sizeof(files), "%s/files", r->root);
 	must(file_make_dirs(files, 0700, &why), "files", &why);
-	r->files = files_open(files, 1, &why);
+	r->files = files_open(files, rig_min_free, &why);
 	must(r->files != NULL, "files", &why);
 	r->board = board_create(changed, r);
 	rig_options(r, backends, slots);

@@ -69,6 +69,12 @@ static const struct single {
 	{"history is no JSON once",
 	 "{\"kind\":\"bad-json\",\"path\":\"/history/\",\"times\":1}", 2, 1,
 	 NULL, "accepted", 1},
+	{"history cannot be printed for a while (s36)",
+	 "{\"kind\":\"http-500\",\"path\":\"/history/\",\"times\":5}", 2, 1,
+	 NULL, "accepted", 1},
+	{"history can never be printed",
+	 "{\"kind\":\"http-500\",\"path\":\"/history/\"}", 1, 1,
+	 "output-missing", "accepted", 2},
 	{"names that climb", "{\"kind\":\"evil-names\"}", 1, 1,
 	 "output-missing", "accepted", 2},
 };
@@ -82,7 +88,7 @@ static void test_singles(void)
 		struct rig r;
 		long n;
 
-		printf("# %s\n", s->what);
+		printf("# %s, %s\n", s->what, rig_dialect);
 		rig_start(&r, 1, 1);
 		(void)standin_await(&r.servers[0], "sockets:1");
 		if (s->fault != NULL)
@@ -97,6 +103,23 @@ static void test_singles(void)
 		(void)standin_clear(&r.servers[0]);
 		rig_finish(&r);
 	}
+}
+
+/* Outputs wait for room on the disk, as long as the job may. */
+static void test_full_disk(void)
+{
+	struct order o = {.deadline_ms = 500};
+	struct result out;
+	struct rig r;
+
+	printf("# no room on the disk\n");
+	rig_min_free = INT64_MAX;
+	rig_start(&r, 1, 1);
+	rig_min_free = 1;
+	run_one(&r, &o, &out);
+	is_failure(&r, &out, "timeout", 1);
+	ok(standin_count(&r.servers[0], "views") == 0, "  nothing fetched");
+	rig_finish(&r);
 }
 
 /* ---- what ComfyUI refuses ---- */
@@ -266,6 +289,10 @@ int main(void)
 {
 	log_set_level(LOG_NONE);
 	test_singles();
+	rig_dialect = "0.3.64";
+	test_singles();
+	rig_dialect = "0.25.0";
+	test_full_disk();
 	test_rejected();
 	test_outputs();
 	test_progress();

@@ -61,6 +61,31 @@ static void test_hang(void)
 	rig_finish(&r);
 }
 
+/* Each is short of memory twice: freed and tried again there, then elsewhere,
+ * and the first once more. */
+static void test_memory(void)
+{
+	struct order o = {.attempts = 3};
+	char id[ID_SIZE];
+	struct rig r;
+
+	printf("# out of memory: on the same backend, then elsewhere\n");
+	rig_start(&r, 2, 1);
+	for (size_t i = 0; i < 2; i++) {
+		happens(&r, i, "sockets:1");
+		faulty(&r, i, "{\"kind\":\"oom\",\"times\":2}");
+	}
+	insert(&r, &o, id);
+	ends_well(&r, id, 3);
+	ok(standin_count(&r.servers[0], "failed") == 2 &&
+		   standin_count(&r.servers[1], "failed") == 2,
+	   "  both were tried twice");
+	ok(standin_count(&r.servers[0], "frees") == 1 &&
+		   standin_count(&r.servers[1], "frees") == 1,
+	   "  both were told to free");
+	rig_finish(&r);
+}
+
 /* A dead worker behind HTTP that lives (s19): the backend stays out of work
  * until its prompt is gone; the one that waits behind it goes, too. */
 static void test_wedge(void)
@@ -433,6 +458,7 @@ int main(void)
 {
 	log_set_level(LOG_NONE);
 	test_hang();
+	test_memory();
 	test_wedge();
 	test_crash();
 	test_no_server_yet();
