@@ -176,12 +176,15 @@ export class Gate {
 		await this.logged(/ serve\.ready /);
 	}
 
-	// Resolves when the daemon has written a line like that.
+	// Resolves when the daemon has written something like that, or as a
+	// function finds it; looked for anew with each piece of the log.
 	logged(pattern, from = 0) {
 		const { daemon } = this;
 		return new Promise((good, bad) => {
 			const look = () => {
-				const found = this.log.slice(from).match(pattern);
+				const text = this.log.slice(from);
+				const found = typeof pattern === 'function' ?
+					pattern(text) : text.match(pattern);
 				if (found) {
 					daemon.stderr.off('data', look);
 					daemon.off('exit', dead);
@@ -204,6 +207,13 @@ export class Gate {
 	async restart(signal) {
 		await this.stopDaemon(signal);
 		await this.startDaemon();
+	}
+
+	// Resolves when so many lines like that are in the log.
+	loggedTimes(count, pattern, from = 0) {
+		const all = new RegExp(pattern, 'g');
+		return this.logged((text) =>
+			(text.match(all) ?? []).length >= count, from);
 	}
 
 	// The lines of all daemons so far.
