@@ -4,14 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/house.h"
 
 #define PRINT_MAX (1024 * 1024)
-
-extern char **environ;
 
 static const char usage_text[] =
 	"usage: comfygate serve [--config FILE] [--print-config]\n"

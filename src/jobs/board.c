@@ -74,10 +74,10 @@ static struct entry *entry_create(const char *id)
 	return e;
 }
 
-/* Two doubles of the same bits, whatever they mean. */
+/* Neither is below the other. */
 static bool same_fraction(double a, double b)
 {
-	return memcmp(&a, &b, sizeof(a)) == 0;
+	return !(a < b) && !(a > b);
 }
 
 static bool same(const struct progress *a, const struct progress *b)

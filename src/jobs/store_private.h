@@ -123,7 +123,7 @@ void store_tell(struct store *s, const char *id, enum phase phase,
 /* store_limits.c: the counts behind the limits, kept with every change. */
 void limits_count(struct store *s, const char *endpoint, unsigned version,
 		  const char *owner, enum phase phase, const char *backend,
-		  int change);
+		  int by);
 /* After the transaction: the changes stay, or are undone. */
 void limits_settle(struct store *s, bool committed);
 uint32_t limits_queued(struct store *s, const struct job *job);

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -161,9 +162,11 @@ static void unknown_key(struct reader *r, const struct place *p,
 			const struct key_set *set, const char *what,
 			const char *key)
 {
-	const char *names[64], *hint = set->hint ? set->hint(r, key) : "";
+	const char *names[64], *hint;
 	size_t count = 0;
 
+	assert(set != NULL);
+	hint = set->hint != NULL ? set->hint(r, key) : "";
 	for (; set != NULL; set = set->more)
 		for (size_t i = 0; i < set->count && count < COUNT(names); i++)
 			if (set->keys[i].how != KEY_LATER)
