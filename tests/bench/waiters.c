@@ -105,6 +105,8 @@ static void *grown(void *at, size_t n)
 
 static void put(struct caller *c, const char *s, size_t n)
 {
+	if (n == 0)
+		return;
 	c->out = grown(c->out, c->out_len + n + 1);
 	memcpy(c->out + c->out_len, s, n);
 	c->out_len += n;
@@ -192,10 +194,9 @@ static void start(struct caller *c, unsigned number, double due)
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	make_request(c);
 	c->waiting = true;
-	if (connect(c->fd, (struct sockaddr *)&want.to, sizeof(want.to)) < 0 &&
-	    errno != EINPROGRESS)
-		fail(c);
-	else if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &e) < 0)
+	if ((connect(c->fd, (struct sockaddr *)&want.to, sizeof(want.to)) < 0 &&
+	     errno != EINPROGRESS) ||
+	    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &e) < 0)
 		fail(c);
 }
 

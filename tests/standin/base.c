@@ -327,8 +327,8 @@ void file_mkdirs(const char *path)
 	char *copy = mem_text(path);
 	char *p;
 
-	for (p = copy + 1; *p; p++) {
-		if (*p != '/')
+	for (p = copy; *p; p++) {
+		if (*p != '/' || p == copy)
 			continue;
 		*p = '\0';
 		mkdir(copy, 0755);

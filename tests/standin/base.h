@@ -26,7 +26,7 @@ void str_printf(struct str *s, const char *fmt, ...) PRINTF(2, 3);
 void str_char(struct str *s, char c);
 void str_be32(struct str *s, uint32_t v);
 /* a JSON string, quotes included, everything beyond ASCII as \uXXXX */
-void str_json(struct str *s, const char *p, size_t len);
+void str_json(struct str *s, const char *text, size_t len);
 void str_json_text(struct str *s, const char *text);
 void str_clear(struct str *s);
 void str_free(struct str *s);

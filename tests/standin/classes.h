@@ -48,6 +48,6 @@ void class_choices(struct world *w, const char *kind, struct strv *out);
 const struct jv *class_input(const struct class *c, const char *name,
 			     bool *required);
 /* one input as /object_info prints it, file lists filled in */
-void class_print_input(struct world *w, const struct jv *spec, struct str *out);
+void class_print_input(struct world *w, const struct jv *v, struct str *out);
 
 #endif

@@ -40,7 +40,7 @@ bool json_truth(const struct jv *v);
 /* make v a string or number of the document, in place */
 void json_set_text(struct jdoc *doc, struct jv *v, const char *text,
 		   size_t len);
-void json_set_number(struct jdoc *doc, struct jv *v, const char *digits);
+void json_set_number(struct jdoc *d, struct jv *v, const char *num);
 void json_set_bool(struct jv *v, bool b);
 /* v becomes what from is; the members are shared */
 void json_set_value(struct jv *v, const struct jv *from);

@@ -166,7 +166,7 @@ static struct image *cut(const struct image *im, int width, int height)
 	for (b = 0; b < im->batch; b++)
 		for (y = 0; y < h; y++)
 			memcpy(out->px + image_stride(out) * (size_t)b +
-				       (size_t)(y * w * im->channels),
+				       (size_t)y * (size_t)(w * im->channels),
 			       image_at(im, b) +
 				       (size_t)(((im->height - h) / 2 + y) *
 							im->width +
@@ -403,7 +403,7 @@ static bool save(struct run *r, struct enode *n, const char *prefix,
 	str_puts(&n->ui, "{\"images\": [");
 	if (evil(r, n, &n->ui, type))
 		;
-	else if (v->type == V_LIST)
+	else if (v && v->type == V_LIST)
 		for (i = 0; i < v->count && fine; i++)
 			fine = save_batch(r, n, v->items[i]->image, prefix,
 					  type);

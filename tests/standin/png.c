@@ -204,7 +204,7 @@ static void put_row(const struct reader *r, const unsigned char *row,
 	size_t x, c;
 
 	for (x = 0; x < (size_t)r->width; x++) {
-		unsigned v[4];
+		unsigned v[4] = {0};
 
 		for (c = 0; c < n; c++)
 			v[c] = sample(r, row, x * n + c);
