@@ -245,7 +245,7 @@ static inline void rig_options(struct rig *r, size_t backends, unsigned slots)
 		.count = backends,
 		.files = r->files,
 		.board = r->board,
-		.stall_ms = 400,
+		.stall_ms = 60000,
 		.poll_ms = 50,
 		.call_timeout_ms = 10000,
 		.fetch_timeout_ms = 20000,

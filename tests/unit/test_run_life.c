@@ -47,6 +47,7 @@ static void test_hang(void)
 
 	printf("# a node hangs: to the other backend\n");
 	rig_open(&r, 2, 1);
+	r.o.stall_ms = 400;
 	shut_out(&r, 1);
 	start_pool(&r);
 	faulty(&r, 0, "{\"kind\":\"hang\",\"times\":1}");
@@ -96,7 +97,9 @@ static void test_wedge(void)
 	struct rig r;
 
 	printf("# a worker dies: nothing goes there until a restart\n");
-	rig_start(&r, 1, 2);
+	rig_open(&r, 1, 2);
+	r.o.stall_ms = 400;
+	start_pool(&r);
 	faulty(&r, 0, "{\"kind\":\"wedge\",\"times\":1}");
 	insert(&r, &o, first);
 	happens(&r, 0, "dead");
@@ -135,9 +138,7 @@ static void test_crash(void)
 	struct rig r;
 
 	printf("# ComfyUI dies and comes back\n");
-	rig_open(&r, 1, 1);
-	r.o.stall_ms = 60000;
-	start_pool(&r);
+	rig_start(&r, 1, 1);
 	port = r.servers[0].port;
 	faulty(&r, 0, HANG);
 	insert(&r, &o, id);
@@ -225,9 +226,7 @@ static void test_cancel(void)
 	struct rig r;
 
 	printf("# cancel: running, pending there, queued here\n");
-	rig_open(&r, 1, 2);
-	r.o.stall_ms = 60000;
-	start_pool(&r);
+	rig_start(&r, 1, 2);
 	faulty(&r, 0, SLOW);
 	insert(&r, &o, running);
 	happens(&r, 0, "node:SaveImage");
@@ -254,9 +253,7 @@ static void test_deadline(void)
 	struct rig r;
 
 	printf("# too slow: the deadline, while it runs and while it waits\n");
-	rig_open(&r, 1, 1);
-	r.o.stall_ms = 60000;
-	start_pool(&r);
+	rig_start(&r, 1, 1);
 	faulty(&r, 0, SLOW);
 	run_one(&r, &o, &out);
 	is_failure(&r, &out, "timeout", 1);
@@ -331,7 +328,6 @@ static void test_restarts(void)
 
 		printf("# we end %s\n", restarts[i].what);
 		rig_open(&r, 1, 1);
-		r.o.stall_ms = 60000;
 		start_pool(&r);
 		happens(&r, 0, "sockets:1");
 		faulty(&r, 0, restarts[i].fault);
@@ -363,9 +359,7 @@ static void test_restart_lost(void)
 	struct rig r;
 
 	printf("# we end, and ComfyUI, too\n");
-	rig_open(&r, 1, 1);
-	r.o.stall_ms = 60000;
-	start_pool(&r);
+	rig_start(&r, 1, 1);
 	faulty(&r, 0, HANG);
 	insert(&r, &o, id);
 	happens(&r, 0, "blocked");
@@ -387,9 +381,7 @@ static void test_restart_cancel(void)
 	struct rig r;
 
 	printf("# a cancel that was asked for before we ended\n");
-	rig_open(&r, 1, 1);
-	r.o.stall_ms = 60000;
-	start_pool(&r);
+	rig_start(&r, 1, 1);
 	faulty(&r, 0, SLOW);
 	insert(&r, &o, id);
 	happens(&r, 0, "node:SaveImage");
