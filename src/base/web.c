@@ -27,6 +27,7 @@ struct transfer {
 	CURL *easy;
 	size_t header_bytes;
 	size_t body_bytes;
+	size_t sent_bytes; /* of a body that is sent once */
 	bool too_large;
 	bool stopped;
 };
@@ -40,20 +41,6 @@ static void must(bool ok)
 static void global_init(void)
 {
 	must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
-}
-
-struct web *web_create(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	struct web *w = mem_alloc(sizeof(*w));
-
-	pthread_once(&once, global_init);
-	w->multi = curl_multi_init();
-	w->easy = curl_easy_init();
-	must(w->multi != NULL && w->easy != NULL);
-	must(curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS) ==
-	     CURLM_OK);
-	return w;
 }
 
 void web_destroy(struct web *w)
@@ -165,6 +152,28 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
 	return n;
 }
 
+/* The body in pieces: curl cannot begin again with what it has read. */
+static size_t on_send(char *to, size_t size, size_t count, void *ctx)
+{
+	struct transfer *t = ctx;
+	size_t n = size * count, left = t->call->body_len - t->sent_bytes;
+
+	if (n > left)
+		n = left;
+	if (n > 0)
+		memcpy(to, (const char *)t->call->body + t->sent_bytes, n);
+	t->sent_bytes += n;
+	return n;
+}
+
+static int on_rewind(void *ctx, curl_off_t offset, int origin)
+{
+	(void)ctx;
+	(void)offset;
+	(void)origin;
+	return CURL_SEEKFUNC_FAIL;
+}
+
 static struct curl_slist *add_header(struct curl_slist *list, const char *line)
 {
 	list = curl_slist_append(list, line);
@@ -192,18 +201,53 @@ static struct curl_slist *headers_of(const struct web_call *call)
 #define SET(easy, option, value)                                               \
 	must(curl_easy_setopt(easy, option, value) == CURLE_OK)
 
-/* What no call may change. */
+/* What holds for every call. */
 static void set_rules(CURL *easy)
 {
-	curl_easy_reset(easy);
 	SET(easy, CURLOPT_NOSIGNAL, 1L);
 	SET(easy, CURLOPT_PROXY, "");
 	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(easy, CURLOPT_USERAGENT, "comfygate");
+	SET(easy, CURLOPT_WRITEFUNCTION, on_body);
+	SET(easy, CURLOPT_HEADERFUNCTION, on_header);
+	SET(easy, CURLOPT_READFUNCTION, on_send);
+	SET(easy, CURLOPT_SEEKFUNCTION, on_rewind);
 }
 
+struct web *web_create(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct web *w = mem_alloc(sizeof(*w));
+
+	pthread_once(&once, global_init);
+	w->multi = curl_multi_init();
+	w->easy = curl_easy_init();
+	must(w->multi != NULL && w->easy != NULL);
+	must(curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS) ==
+	     CURLM_OK);
+	set_rules(w->easy);
+	return w;
+}
+
+static void set_body(struct transfer *t)
+{
+	const struct web_call *call = t->call;
+	const char *body = call->body != NULL ? call->body : "";
+	CURL *easy = t->easy;
+
+	SET(easy, CURLOPT_POST, 1L);
+	SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len);
+	SET(easy, CURLOPT_POSTFIELDS, call->once ? NULL : body);
+	/* A body that was not read yet does not stop curl. */
+	SET(easy, CURLOPT_FRESH_CONNECT,
+	    call->once && call->body_len == 0 ? 1L : 0L);
+	SET(easy, CURLOPT_READDATA, t);
+}
+
+/* Everything that a call has of its own is set for every call, as the handle
+ * remembers the one before. */
 static void set_call(struct transfer *t, char *error,
 		     const struct curl_slist *headers)
 {
@@ -216,21 +260,28 @@ static void set_call(struct transfer *t, char *error,
 	SET(easy, CURLOPT_ERRORBUFFER, error);
 	SET(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
 	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect);
-	SET(easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L);
 	SET(easy, CURLOPT_HTTPHEADER, headers);
-	SET(easy, CURLOPT_WRITEFUNCTION, on_body);
 	SET(easy, CURLOPT_WRITEDATA, t);
-	SET(easy, CURLOPT_HEADERFUNCTION, on_header);
 	SET(easy, CURLOPT_HEADERDATA, t);
 	if (call->body != NULL || strcmp(call->method, "POST") == 0 ||
-	    strcmp(call->method, "PUT") == 0) {
-		SET(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-		    (curl_off_t)call->body_len);
-		SET(easy, CURLOPT_POSTFIELDS, call->body ? call->body : "");
-	} else if (strcmp(call->method, "HEAD") == 0) {
+	    strcmp(call->method, "PUT") == 0)
+		set_body(t);
+	else if (strcmp(call->method, "HEAD") == 0)
 		SET(easy, CURLOPT_NOBODY, 1L);
-	}
+	else
+		SET(easy, CURLOPT_HTTPGET, 1L);
 	SET(easy, CURLOPT_CUSTOMREQUEST, call->method);
+}
+
+/* Nothing of a call may be looked at after it. */
+static void forget_call(CURL *easy)
+{
+	SET(easy, CURLOPT_ERRORBUFFER, NULL);
+	SET(easy, CURLOPT_HTTPHEADER, NULL);
+	SET(easy, CURLOPT_POSTFIELDS, NULL);
+	SET(easy, CURLOPT_FRESH_CONNECT, 0L);
+	SET(easy, CURLOPT_NOBODY, 0L);
+	SET(easy, CURLOPT_HTTPGET, 1L);
 }
 
 /* Runs the transfer to its end, or until it is abandoned. */
@@ -310,15 +361,14 @@ enum web_outcome web_do(struct web *w, const struct web_call *call,
 		return WEB_REFUSED;
 	}
 	headers = headers_of(call);
-	set_rules(w->easy);
 	set_call(&t, error, headers);
 	result = run(w, &t);
 	outcome = judge(&t, result);
-	curl_easy_getinfo(w->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (t.header_bytes > 0) /* else it is of the call before */
+		curl_easy_getinfo(w->easy, CURLINFO_RESPONSE_CODE, &status);
 	answer->status = (int)status;
 	explain(answer, outcome, result, error);
-	/* Nothing of the call may be looked at after it. */
-	curl_easy_reset(w->easy);
+	forget_call(w->easy);
 	curl_slist_free_all(headers);
 	return outcome;
 }

@@ -32,11 +32,11 @@ struct web_call {
 	int64_t timeout_ms;	    /* of the whole call; required */
 	size_t max_bytes;	    /* ceiling of the answer's body; required */
 	/*
-	 * A connection that died while reused makes curl send a POST again
-	 * without a word: true takes a fresh one, for calls that must not
-	 * happen twice.
+	 * A kept connection that dies makes curl send a POST again without a
+	 * word. True forbids that, for calls that must not happen twice: the
+	 * outcome is WEB_BROKEN then.
 	 */
-	bool fresh;
+	bool once;
 	/* Where the body of a 2xx answer goes in pieces; false ends the call.
 	 * NULL: it is kept in the answer. */
 	bool (*sink)(void *ctx, const void *bytes, size_t n);

@@ -64,7 +64,7 @@ struct comfy_submission {
 };
 
 /*
- * POST /prompt on a fresh connection, never with `number` (s41). prompt is the
+ * POST /prompt, sent once at most, never with `number` (s41). prompt is the
  * graph's text, posted as it is. client_id may be "" (then one nobody listens
  * on is sent). A 500, or an answer that does not come, is COMFY_UNCERTAIN: ask
  * comfy_where() before posting again. COMFY_OK with errors: outputs of those

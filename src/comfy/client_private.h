@@ -26,7 +26,7 @@ struct comfy_request {
 	size_t body_len;
 	int64_t until_ms; /* CLOCK_MONOTONIC */
 	size_t max_bytes;
-	bool fresh;
+	bool once;
 	bool (*sink)(void *ctx, const void *bytes, size_t n);
 	void *sink_ctx;
 };

@@ -219,7 +219,7 @@ enum comfy_outcome comfy_submit(struct comfy_client *c, const char *prompt,
 		.path = "/prompt",
 		.until_ms = clock_monotonic_ms() + timeout_ms,
 		.max_bytes = REPLY_MAX,
-		.fresh = true,
+		.once = true,
 	};
 	struct buf body;
 	enum comfy_outcome o;

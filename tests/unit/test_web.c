@@ -329,7 +329,7 @@ static void test_broken(void)
 	struct web_call call = call_of("POST", "/break");
 	int before = server.posts;
 
-	call.fresh = true;
+	call.once = true;
 	ok(run(&call) == WEB_BROKEN && answer.status == 0,
 	   "closed after the request was read");
 	ok(server.posts - before == 1, "it has been sent once");
@@ -340,14 +340,25 @@ static void test_broken(void)
 	ok(run(&call) == WEB_ANSWERED, "a connection to use again");
 	before = server.posts;
 	call = call_of("POST", "/break-when-reused");
-	call.fresh = true;
+	call.once = true;
 	ok(run(&call) == WEB_ANSWERED && server.posts - before == 1,
-	   "fresh: not on the old connection, sent once");
+	   "once, without a body: not on the old connection");
 	is_str(buf_str(&answer.body), "fresh", "and answered");
 	before = server.posts;
-	call.fresh = false;
+	call.once = false;
 	ok(run(&call) == WEB_ANSWERED && server.posts - before > 1,
-	   "without it libcurl sends a POST twice (why fresh is there)");
+	   "without it libcurl sends a POST twice (why once is there)");
+
+	before = server.posts;
+	call.body = "{}";
+	call.body_len = 2;
+	ok(run(&call) == WEB_ANSWERED && server.posts - before > 1,
+	   "with a body, too");
+	before = server.posts;
+	call.once = true;
+	ok(run(&call) == WEB_BROKEN && server.posts - before == 1,
+	   "once, with a body: on the old connection, sent once");
+	ok(run(&call) == WEB_ANSWERED, "and the next one gets a new one");
 
 	call = call_of("GET", "/half");
 	ok(run(&call) == WEB_BROKEN, "closed in the middle of the body");
