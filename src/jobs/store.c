@@ -51,7 +51,8 @@ static void tell_listener(struct store *s)
 
 /* ---- one transaction of whatever has queued up ---- */
 
-/* What nobody asked for by an op: notes that are due, claims that wait. */
+/* What goes into a transaction that no op asks for: notes that are due, claims
+ * that wait. */
 struct extras {
 	bool notes, claims;
 };
@@ -59,8 +60,6 @@ struct extras {
 static bool apply_all(struct store *s, struct op *ops, const struct extras *x,
 		      struct claim **matched)
 {
-	if (!db_begin(s->db))
-		return false;
 	for (struct op *op = ops; op != NULL; op = op->next)
 		if (!op->apply(s, op))
 			return false;
@@ -68,12 +67,21 @@ static bool apply_all(struct store *s, struct op *ops, const struct extras *x,
 	       (!x->claims || claims_match(s, matched)) && db_commit(s->db);
 }
 
-/* False: nothing of it is in the database, nor in memory. */
-static bool transact(struct store *s, struct op *ops, const struct extras *x)
+enum result {
+	WRITTEN,
+	UNDONE,	   /* nothing of it is in the database, nor in memory */
+	NOT_BEGUN, /* and no transaction can be had */
+};
+
+static enum result transact(struct store *s, struct op *ops,
+			    const struct extras *x)
 {
 	struct claim *matched = NULL;
-	bool committed = apply_all(s, ops, x, &matched);
+	bool committed;
 
+	if (!db_begin(s->db))
+		return NOT_BEGUN;
+	committed = apply_all(s, ops, x, &matched);
 	if (!committed) {
 		db_rollback(s->db);
 		s->news_count = 0;
@@ -82,7 +90,7 @@ static bool transact(struct store *s, struct op *ops, const struct extras *x)
 	notes_settle(s, committed);
 	orphans_settle(s, committed);
 	claims_settle(s, matched, committed);
-	return committed;
+	return committed ? WRITTEN : UNDONE;
 }
 
 static void finish_all(struct store *s, struct op *ops, bool committed)
@@ -104,29 +112,41 @@ static void finish_all(struct store *s, struct op *ops, bool committed)
 static void one_by_one(struct store *s, struct op *ops)
 {
 	static const struct extras none = {0};
+	enum result last = UNDONE;
 
-	while (ops != NULL) {
-		struct op *op = ops;
+	while (ops != NULL && last != NOT_BEGUN) {
+		struct op *op = ops, *rest = op->next;
 
-		ops = op->next;
 		op->next = NULL;
-		finish_all(s, op, transact(s, op, &none));
+		last = transact(s, op, &none);
+		ops = rest;
+		finish_all(s, op, last == WRITTEN);
 	}
+	finish_all(s, ops, false);
+}
+
+/* Claims and notes that were part of a failure are looked at again, later. */
+static void try_later(struct store *s)
+{
+	log_event(LOG_ERROR, "store.not_written", NULL);
+	s->retry_at = clock_monotonic_ms() + RETRY_MS;
+	box_lock(&s->box);
+	s->claims_new = true;
+	box_unlock(&s->box);
 }
 
 static void run_batch(struct store *s, struct op *ops, const struct extras *x)
 {
-	if (transact(s, ops, x)) {
+	enum result result = transact(s, ops, x);
+
+	if (result != WRITTEN)
+		try_later(s);
+	else
 		s->retry_at = 0;
-		finish_all(s, ops, true);
-	} else {
-		log_event(LOG_ERROR, "store.not_written", NULL);
-		s->retry_at = clock_monotonic_ms() + RETRY_MS;
-		box_lock(&s->box);
-		s->claims_new = true; /* those that wait are looked at again */
-		box_unlock(&s->box);
+	if (result == UNDONE)
 		one_by_one(s, ops);
-	}
+	else
+		finish_all(s, ops, result == WRITTEN);
 	s->not_before = s->queued_total > 0
 				? db_next_not_before(s->db, clock_wall_ms())
 				: 0;

@@ -1,6 +1,7 @@
 #ifndef TESTS_UNIT_STORE_RIG_H
 #define TESTS_UNIT_STORE_RIG_H
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -235,17 +236,20 @@ struct rig_asking {
 	struct store_claim want;
 	struct job job;
 	struct arena arena;
-	bool got;
 	pthread_t thread;
+	bool got;
+	atomic_bool over;
 };
 
 static inline void *rig_ask_thread(void *arg)
 {
 	struct rig_asking *k = arg;
+	bool got = store_wait_claim(k->r->store, &k->want,
+				    clock_monotonic_ms() + RIG_MS, &k->arena,
+				    &k->job);
 
-	k->got = store_wait_claim(k->r->store, &k->want,
-				  clock_monotonic_ms() + RIG_MS, &k->arena,
-				  &k->job);
+	k->got = got;
+	atomic_store(&k->over, true);
 	return NULL;
 }
 
@@ -256,6 +260,12 @@ static inline void rig_ask(struct rig *r, struct rig_asking *k,
 	k->thread = box_thread("ask", rig_ask_thread, k);
 }
 
+static inline bool rig_is_over(struct rig_asking *k)
+{
+	return atomic_load(&k->over);
+}
+
+/* Whether it got one; the job's texts are gone, its ids stay. */
 static inline bool rig_asked(struct rig_asking *k)
 {
 	pthread_join(k->thread, NULL);

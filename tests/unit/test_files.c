@@ -1,0 +1,308 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "unit/store_rig.h"
+
+static struct rig r;
+
+static const struct {
+	const char *name;
+	bool good;
+} names[] = {
+	{"image.png", true},
+	{"image-2_b.png", true},
+	{"0.x", true},
+	{"-.png", true},
+	{"", false},
+	{".", false},
+	{"..", false},
+	{".png", false},
+	{"image", false},
+	{"image.", false},
+	{"image.p ng", false},
+	{"image..png", false},
+	{"image.tar.gz", false},
+	{"Image.png", false},
+	{"image.PNG", false},
+	{"../image.png", false},
+	{"/etc/passwd.x", false},
+	{"a/b.png", false},
+	{"a\\b.png", false},
+	{"image.png\n", false},
+	{"image.png\r\nX-Header: 1", false},
+	{"\xc3\xa4.png", false},
+	{"image.p-g", false},
+	{"image.%2e", false},
+	{".0190b3a2-0000-7000-8000-000000000000.tmp", false},
+	{"a2345678901234567890123456789012345678901234567890"
+	 "123456789012345678901234567890123456789012.png",
+	 true}, /* 96 bytes */
+	{"a2345678901234567890123456789012345678901234567890"
+	 "1234567890123456789012345678901234567890123.png",
+	 false},
+};
+
+static const char *const ids[] = {
+	"",
+	"..",
+	"../../../../../../etc/passwd/../../../",
+	"0190B3A2-0000-7000-8000-000000000000",
+	"0190b3a2-0000-7000-8000-00000000000",
+	"0190b3a2-0000-7000-8000-0000000000000",
+	"0190b3a2-0000-7000-8000-0000000000/.",
+	"0190b3a2-0000-7000-8000-0000000000..",
+};
+
+static void hostile_names(void)
+{
+	char id[ID_SIZE], out[FILES_PATH_MAX], want[FILES_PATH_MAX];
+	struct problem why = {0};
+
+	id_v7(id);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		char sha[DIGEST_HEX_SIZE];
+		int64_t size;
+		struct file_sink *s = files_begin(r.files, id, 10, &why);
+		bool path = files_path(id, names[i].name, out);
+
+		ok(path == names[i].good, "path of \"%s\"", names[i].name);
+		if (path) {
+			snprintf(want, sizeof(want), "%s/%s/%s", id + 34, id,
+				 names[i].name);
+			is_str(out, want, "it is below the job");
+		}
+		ok(file_sink_commit(s, names[i].name, &size, sha, &why) ==
+			   names[i].good,
+		   "a file named so");
+		ok(files_exists(r.files, id, names[i].name) == names[i].good,
+		   "is there, or not");
+	}
+	ok(files_remove_job(r.files, id, &why), "removed");
+	for (size_t i = 0; i < COUNT(ids); i++) {
+		ok(!files_path(ids[i], "a.b", out) &&
+			   !files_exists(r.files, ids[i], "a.b") &&
+			   !files_remove_job(r.files, ids[i], &why) &&
+			   !files_share_job(r.files, ids[i], id, &why) &&
+			   files_begin(r.files, ids[i], 1, &why) == NULL,
+		   "no job: \"%s\"", ids[i]);
+	}
+}
+
+static unsigned entries(const char *job, bool *odd)
+{
+	char path[256];
+	unsigned n = 0;
+	DIR *d;
+	struct dirent *e;
+
+	snprintf(path, sizeof(path), "%s/%s/%s", r.root, job + 34, job);
+	d = opendir(path);
+	*odd = false;
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		char unused[FILES_PATH_MAX];
+
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		n++;
+		if (!files_path(job, e->d_name, unused))
+			*odd = true;
+	}
+	if (d != NULL)
+		closedir(d);
+	return n;
+}
+
+static void whole_or_not_at_all(void)
+{
+	static const char abc[] = "ba7816bf8f01cfea414140de5dae2223"
+				  "b00361a396177a9cb410ff61f20015ad";
+	char id[ID_SIZE], sha[DIGEST_HEX_SIZE], path[256];
+	struct problem why = {0};
+	struct file_sink *s;
+	struct stat st;
+	int64_t size = -1;
+	size_t n;
+	bool odd;
+
+	id_v7(id);
+	s = files_begin(r.files, id, 3, &why);
+	ok(file_sink_write(s, "ab", 2) && file_sink_write(s, "", 0) &&
+		   file_sink_write(s, "c", 1),
+	   "up to the ceiling");
+	ok(memcmp(file_sink_head(s, &n), "abc", 3) == 0 && n == 3,
+	   "its first bytes are at hand");
+	ok(!files_exists(r.files, id, "a.txt"), "not there before the commit");
+	ok(entries(id, &odd) == 1 && odd, "its temporary name is no name");
+	ok(file_sink_commit(s, "a.txt", &size, sha, &why) && size == 3,
+	   "committed");
+	is_str(sha, abc, "SHA-256");
+	ok(entries(id, &odd) == 1 && !odd, "under its own name alone");
+	snprintf(path, sizeof(path), "%s/%s/%s/a.txt", r.root, id + 34, id);
+	ok(stat(path, &st) == 0 && (st.st_mode & 0777) == 0640 &&
+		   st.st_size == 3,
+	   "readable for the group, not for the world");
+
+	s = files_begin(r.files, id, 3, &why);
+	ok(file_sink_write(s, "abc", 3) && !file_sink_write(s, "d", 1),
+	   "a byte past the ceiling is refused");
+	ok(!file_sink_write(s, "", 0), "and all after it");
+	ok(!file_sink_commit(s, "b.txt", &size, sha, &why) &&
+		   why.code == PROBLEM_TOO_LARGE,
+	   "so is its commit");
+	ok(entries(id, &odd) == 1, "nothing is left of it");
+	s = files_begin(r.files, id, 3, &why);
+	ok(file_sink_write(s, "x", 1), "another one");
+	file_sink_abort(s);
+	file_sink_abort(NULL);
+	ok(entries(id, &odd) == 1, "aborted: nothing is left");
+
+	s = files_begin(r.files, id, 300, &why);
+	for (int i = 0; i < 100; i++)
+		rig_must(file_sink_write(s, "xy", 2));
+	file_sink_head(s, &n);
+	ok(n == FILES_HEAD, "the head has its size");
+	ok(file_sink_commit(s, "a.txt", &size, sha, &why) && size == 200,
+	   "a second file of the name takes its place");
+	ok(files_remove_job(r.files, id, &why) && entries(id, &odd) == 0 &&
+		   !files_exists(r.files, id, "a.txt"),
+	   "the job's files are removed");
+	ok(files_remove_job(r.files, id, &why), "twice is fine");
+	s = files_begin(r.files, id, 3, &why);
+	ok(s != NULL && file_sink_commit(s, "c.txt", &size, sha, &why) &&
+		   size == 0,
+	   "an empty file, in a folder made again");
+}
+
+static void shared(void)
+{
+	char from[ID_SIZE], to[ID_SIZE], none[ID_SIZE], a[256], b[256];
+	struct problem why = {0};
+	struct file_sink *s;
+	struct stat st, other;
+	bool odd;
+
+	id_v7(from);
+	id_v7(to);
+	id_v7(none);
+	rig_file(&r, from, "a.png");
+	rig_file(&r, from, "b.png");
+	s = files_begin(r.files, from, 10, &why);
+	ok(files_share_job(r.files, from, to, &why), "shared");
+	ok(entries(to, &odd) == 2 && !odd, "both files, no temporary one");
+	ok(files_share_job(r.files, from, to, &why), "twice is fine");
+	file_sink_abort(s);
+	snprintf(a, sizeof(a), "%s/%s/%s/a.png", r.root, from + 34, from);
+	snprintf(b, sizeof(b), "%s/%s/%s/a.png", r.root, to + 34, to);
+	ok(stat(a, &st) == 0 && stat(b, &other) == 0 &&
+		   st.st_ino == other.st_ino,
+	   "by a link, not by a copy");
+	ok(files_remove_job(r.files, from, &why) &&
+		   files_exists(r.files, to, "a.png"),
+	   "a link outlives the first job");
+	ok(files_share_job(r.files, none, to, &why),
+	   "a job without files gives none");
+}
+
+struct firsts {
+	char id[ID_SIZE];
+	char name[16];
+};
+
+static void *write_first(void *arg)
+{
+	struct firsts *f = arg;
+
+	rig_file(&r, f->id, f->name);
+	return NULL;
+}
+
+/* Two outputs of a job whose folder is not there yet. */
+static void first_files_at_once(void)
+{
+	int good = 0;
+	bool odd;
+
+	for (int i = 0; i < 30; i++) {
+		struct firsts f[4];
+		pthread_t t[4];
+		char id[ID_SIZE];
+
+		id_v7(id);
+		for (int k = 0; k < 4; k++) {
+			memcpy(f[k].id, id, sizeof(id));
+			snprintf(f[k].name, sizeof(f[k].name), "f%d.x", k);
+			t[k] = box_thread("first", write_first, &f[k]);
+		}
+		for (int k = 0; k < 4; k++)
+			pthread_join(t[k], NULL);
+		good += entries(id, &odd) == 4 && !odd;
+	}
+	ok(good == 30, "first files of a job at once");
+}
+
+static unsigned seen;
+
+static void see(void *ctx, const char *job)
+{
+	const char *want = ctx;
+
+	seen += strcmp(job, want) == 0 ? 1 : 1000;
+}
+
+static void each_job(void)
+{
+	struct problem why = {0};
+	char id[ID_SIZE], path[200];
+	struct files *f;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/each/", r.folder);
+	f = files_open(path, 0, &why);
+	rig_must(f != NULL);
+	id_v7(id);
+	file_sink_abort(files_begin(f, id, 1, &why));
+	snprintf(path, sizeof(path), "%s/each/xx", r.folder);
+	rig_must(mkdir(path, 0700) == 0);
+	snprintf(path, sizeof(path), "%s/each/xx/lost+found", r.folder);
+	rig_must(mkdir(path, 0700) == 0);
+	snprintf(path, sizeof(path), "%s/each/README", r.folder);
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	rig_must(fd >= 0);
+	close(fd);
+	files_each_job(f, see, id);
+	ok(seen == 1, "each job's folder, and nothing else");
+	files_close(f);
+	files_close(NULL);
+}
+
+static void no_room(void)
+{
+	struct problem why = {0};
+	struct files *f = files_open(r.root, INT64_MAX, &why);
+	char id[ID_SIZE];
+
+	id_v7(id);
+	ok(f != NULL && !files_have_room(f), "below min_free");
+	ok(files_begin(f, id, 1, &why) == NULL &&
+		   why.code == PROBLEM_INTERNAL && why.detail[0] != '\0',
+	   "no file is begun");
+	ok(files_have_room(r.files), "another limit, other room");
+	files_close(f);
+	ok(files_open("/proc/none/files", 0, &why) == NULL,
+	   "a root that cannot be made");
+}
+
+int main(void)
+{
+	rig_folder(&r);
+	hostile_names();
+	whole_or_not_at_all();
+	shared();
+	first_files_at_once();
+	each_job();
+	no_room();
+	rig_finish(&r);
+	return tap_done();
+}
