@@ -1,5 +1,6 @@
 #include "comfy/client_private.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,12 +218,20 @@ enum comfy_outcome comfy_free(struct comfy_client *c, int64_t timeout_ms)
 }
 
 enum comfy_outcome comfy_forget(struct comfy_client *c,
-				const char prompt_id[ID_SIZE],
+				const char (*prompt_ids)[ID_SIZE], size_t count,
 				int64_t timeout_ms)
 {
-	char body[80];
+	enum comfy_outcome o;
+	struct buf b;
 
-	(void)snprintf(body, sizeof(body), "{\"delete\":[\"%s\"]}", prompt_id);
-	return comfy_post(c, "/history", body,
-			  clock_monotonic_ms() + timeout_ms);
+	buf_init(&b, 32 + COMFY_FORGET_MAX * (ID_SIZE + 3));
+	buf_adds(&b, "{\"delete\":[");
+	for (size_t i = 0; i < count; i++)
+		buf_addf(&b, "%s\"%s\"", i > 0 ? "," : "", prompt_ids[i]);
+	buf_adds(&b, "]}");
+	assert(!buf_over(&b));
+	o = comfy_post(c, "/history", buf_str(&b),
+		       clock_monotonic_ms() + timeout_ms);
+	buf_finish(&b);
+	return o;
 }

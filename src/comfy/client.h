@@ -107,9 +107,11 @@ enum comfy_outcome comfy_cancel(struct comfy_client *c,
 				int64_t timeout_ms);
 /* POST /free: unloads models and empties the cache (s28). */
 enum comfy_outcome comfy_free(struct comfy_client *c, int64_t timeout_ms);
-/* Drops our own entry, so that history does not grow: POST /history delete. */
+/* Drops entries of ours, so that history does not grow: POST /history delete,
+ * at most COMFY_FORGET_MAX in one call. */
+#define COMFY_FORGET_MAX 64
 enum comfy_outcome comfy_forget(struct comfy_client *c,
-				const char prompt_id[ID_SIZE],
+				const char (*prompt_ids)[ID_SIZE], size_t count,
 				int64_t timeout_ms);
 
 /* GET /view into a sink (base/web.h). content_type has 128 bytes; "" when the

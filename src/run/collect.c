@@ -90,6 +90,36 @@ static bool commit(struct slot *s, struct fetch *f, const struct want *w,
 	return true;
 }
 
+static struct file_sink *begin(struct slot *s)
+{
+	struct file_sink *sink = s->early;
+	struct problem why = {0};
+
+	s->early = NULL;
+	if (sink == NULL)
+		sink = files_begin(s->shared->files, s->job.id,
+				   s->shared->max_output_bytes, &why);
+	if (sink == NULL)
+		log_event(LOG_ERROR, "file.not_begun", "job", s->job.id, "why",
+			  why.detail, NULL);
+	return sink;
+}
+
+static bool of_files(const struct want *w)
+{
+	return w->type != WANT_TEXT && w->type != WANT_JSON;
+}
+
+void collect_prepare(struct slot *s)
+{
+	bool files = false;
+
+	for (size_t i = 0; i < s->recipe.want_count; i++)
+		files = files || of_files(&s->recipe.wants[i]);
+	if (files && s->early == NULL && files_have_room(s->shared->files))
+		s->early = begin(s);
+}
+
 /* One try. *again: worth another one. */
 static enum failure fetch_once(struct slot *s, const struct want *w,
 			       const struct history_file *from, size_t index,
@@ -98,17 +128,13 @@ static enum failure fetch_once(struct slot *s, const struct want *w,
 	struct fetch f = {.max = s->shared->max_output_bytes};
 	int64_t left = slot_time_left(s);
 	int64_t ms = left < s->shared->fetch_ms ? left : s->shared->fetch_ms;
-	struct problem why = {0};
 	enum comfy_outcome o;
 	char type[128];
 
 	*again = true;
-	f.sink = files_begin(s->shared->files, s->job.id, f.max, &why);
-	if (f.sink == NULL) {
-		log_event(LOG_ERROR, "file.not_begun", "job", s->job.id, "why",
-			  why.detail, NULL);
+	f.sink = begin(s);
+	if (f.sink == NULL)
 		return FAILURE_INTERNAL;
-	}
 	s->fetching = true;
 	o = comfy_view(s->client, from, f.max, ms > 0 ? ms : 1, fetch_sink, &f,
 		       type);
@@ -317,10 +343,10 @@ static enum failure take(struct slot *s, const struct want *w,
 	enum failure f;
 
 	out->name = w->name;
-	if (w->type == WANT_TEXT || w->type == WANT_JSON)
-		f = take_value(s, w, out);
-	else
+	if (of_files(w))
 		f = take_files(s, w, out, budget);
+	else
+		f = take_value(s, w, out);
 	if (f == FAILURE_TOO_LARGE)
 		s->detail = arena_printf(&s->arena,
 					 "the output %s is larger than allowed",

@@ -75,13 +75,14 @@ static void probe(struct health *h, size_t i)
 static void forget_some(struct health *h, size_t i)
 {
 	struct backend *b = &h->shared->backends[i];
-	char ids[64][ID_SIZE];
+	char ids[COMFY_FORGET_MAX][ID_SIZE];
 	size_t n = COUNT(ids);
 
 	while (n == COUNT(ids) && backend_is_up(b) && !told_to_stop(h)) {
 		n = backend_forgets(b, ids, COUNT(ids));
-		for (size_t k = 0; k < n; k++)
-			(void)comfy_forget(h->clients[i], ids[k],
+		if (n > 0)
+			(void)comfy_forget(h->clients[i],
+					   (const char(*)[ID_SIZE])ids, n,
 					   h->shared->call_ms);
 	}
 }

@@ -116,6 +116,7 @@ static void remove_files(struct slot *s)
 static void job_end(struct slot *s)
 {
 	enum phase p = s->job.phase;
+	bool files = s->committed > 0 || s->early != NULL;
 
 	inbox_close(&s->inbox);
 	backend_busy(s->backend, -1);
@@ -124,7 +125,9 @@ static void job_end(struct slot *s)
 		backend_forget(s->backend, s->job.prompt_id);
 	if (p == PHASE_SUCCEEDED)
 		backend_ran_well(s->backend);
-	else if (s->committed > 0 && phase_final(p))
+	if (s->early != NULL)
+		file_sink_abort(s->early);
+	if (files && phase_final(p) && p != PHASE_SUCCEEDED)
 		remove_files(s);
 	if (phase_final(p))
 		log_event(LOG_INFO, "job.ended", "job", s->job.id, "backend",
@@ -180,6 +183,7 @@ static void between_jobs(struct slot *s)
 	s->resumed = s->posted = s->second_used = s->have_history = false;
 	s->prompt_tried = s->counted = s->fetching = false;
 	s->prompt = NULL;
+	s->early = NULL;
 	s->outputs = s->problem = s->detail = NULL;
 	s->committed = 0;
 }

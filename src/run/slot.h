@@ -81,11 +81,12 @@ struct slot {
 	struct progress_track track;
 	struct history history;
 	bool have_history;
-	unsigned committed;  /* output files on disk */
-	const char *outputs; /* JSON text, for the end */
-	const char *problem; /* JSON text, for the end */
-	const char *detail;  /* better words than the failure's own, or NULL */
-	bool counted;	     /* for a release */
+	unsigned committed;	 /* output files on disk */
+	struct file_sink *early; /* of the first file, made while we wait */
+	const char *outputs;	 /* JSON text, for the end */
+	const char *problem;	 /* JSON text, for the end */
+	const char *detail; /* better words than the failure's own, or NULL */
+	bool counted;	    /* for a release */
 };
 
 void slot_start(struct slot *s);

@@ -24,7 +24,8 @@ static enum failure post_again(struct slot *s, enum failure f)
 	log_event(LOG_INFO, "job.again", "job", s->job.id, "why",
 		  failure_rule(f)->name, "backend", s->backend->name, NULL);
 	(void)comfy_free(s->client, s->shared->call_ms);
-	(void)comfy_forget(s->client, s->job.prompt_id, s->shared->call_ms);
+	(void)comfy_forget(s->client, (const char(*)[ID_SIZE])s->job.prompt_id,
+			   1, s->shared->call_ms);
 	slot_pause(s, FREE_SETTLE_MS);
 	return submit_prompt(s);
 }

@@ -319,10 +319,12 @@ enum failure watch_prompt(struct slot *s)
 	progress_begin(&s->track, now);
 	s->have_history = false;
 	/* What this process posted itself is heard of; else look at once. */
-	if (s->posted)
+	if (s->posted) {
 		plan(s, &w, now);
-	else
+		collect_prepare(s);
+	} else {
 		inbox_deaf(&s->inbox);
+	}
 	while (f == FAILURE_NONE && !s->have_history) {
 		f = told_to_end(s);
 		if (f == FAILURE_NONE)

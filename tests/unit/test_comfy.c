@@ -221,7 +221,8 @@ static void a_run(struct setup *t)
 		   status.running == 0 && status.pending == 0 &&
 		   status.vram_total > 0,
 	   "%s: it is well and idle", t->dialect);
-	ok(comfy_forget(t->client, id, TIMEOUT) == COMFY_OK &&
+	ok(comfy_forget(t->client, (const char(*)[ID_SIZE])id, 1, TIMEOUT) ==
+			   COMFY_OK &&
 		   is_at(t, id, PLACE_NOWHERE),
 	   "%s: forgotten", t->dialect);
 	ok(comfy_history(t->client, id, TIMEOUT, &t->arena, &h) ==

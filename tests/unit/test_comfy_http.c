@@ -785,7 +785,9 @@ static void small_calls(void)
 	ok(strstr(t.script.last, "\"free_memory\":true") != NULL,
 	   "free: the cache too");
 	pthread_mutex_unlock(&t.script.lock);
-	ok(comfy_forget(t.client, ID, TIMEOUT) == COMFY_OK, "forget");
+	ok(comfy_forget(t.client, (const char(*)[ID_SIZE])ID, 1, TIMEOUT) ==
+		   COMFY_OK,
+	   "forget");
 	pthread_mutex_lock(&t.script.lock);
 	ok(strstr(t.script.last, "{\"delete\":[\"" ID "\"]}") != NULL,
 	   "forget: only ours");
