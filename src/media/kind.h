@@ -1,0 +1,91 @@
+#ifndef MEDIA_KIND_H
+#define MEDIA_KIND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+/*
+ * What a file is, decided by its bytes alone, and what its header says of it:
+ * one table for inputs and outputs. Pure; any thread. Nothing here decodes a
+ * pixel or a sample, so a bomb costs microseconds.
+ */
+enum media_class {
+	MEDIA_OTHER,
+	MEDIA_IMAGE,
+	MEDIA_VIDEO,
+	MEDIA_AUDIO,
+	MEDIA_MODEL, /* 3d */
+	MEDIA_TEXT,  /* SVG, HTML, XML, JSON: never shown as a page */
+};
+
+enum media_kind {
+	MEDIA_UNKNOWN,
+	MEDIA_PNG, /* APNG too */
+	MEDIA_JPEG,
+	MEDIA_WEBP,
+	MEDIA_GIF,
+	MEDIA_AVIF,
+	MEDIA_HEIC,
+	MEDIA_BMP,
+	MEDIA_TIFF,
+	MEDIA_MP4,
+	MEDIA_MOV,
+	MEDIA_WEBM, /* Matroska too */
+	MEDIA_WAV,
+	MEDIA_FLAC,
+	MEDIA_MP3,
+	MEDIA_OGG, /* Vorbis */
+	MEDIA_OPUS,
+	MEDIA_M4A,
+	MEDIA_GLB,
+	MEDIA_SVG,
+	MEDIA_HTML,
+	MEDIA_KIND__COUNT
+};
+
+struct media_type {
+	enum media_kind kind;
+	enum media_class class;
+	const char *mime;      /* "image/png" */
+	const char *extension; /* "png" */
+	bool inline_safe;      /* may be shown in a page of our origin */
+};
+
+/* Rows by kind; MEDIA_UNKNOWN is application/octet-stream, "bin". */
+const struct media_type *media_type(enum media_kind kind);
+/* By an extension of ours; MEDIA_UNKNOWN where there is none such. */
+const struct media_type *media_type_of_extension(const char *extension);
+
+/*
+ * Fed with the bytes from the beginning, in pieces of any size, until it is
+ * done or the file ends. It keeps at most MEDIA_HEAD_MAX bytes.
+ */
+#define MEDIA_HEAD_MAX (64 * 1024)
+
+struct media_probe {
+	unsigned char *head; /* from the heap; media_probe_finish() */
+	size_t len;
+	int64_t total; /* bytes fed so far */
+};
+
+struct media_facts {
+	enum media_kind kind;
+	int64_t width, height; /* 0: unknown */
+	int64_t frames;        /* 0: unknown; 1: no animation */
+	int64_t duration_ms;   /* 0: unknown */
+};
+
+void media_probe_init(struct media_probe *p);
+void media_probe_finish(struct media_probe *p);
+void media_probe_feed(struct media_probe *p, const void *bytes, size_t n);
+/* From what was fed. Width and height are those of the header (EXIF rotation
+ * not applied), never above 2^31-1. */
+void media_probe_facts(const struct media_probe *p, struct media_facts *out);
+/* The same from an open file, which may look at its end, too (MP4, OGG); the
+ * offset is left anywhere. False when it cannot be read. */
+MUST_USE bool media_file_facts(int fd, struct media_facts *out);
+
+#endif
