@@ -1,5 +1,5 @@
 // Makes the small recordings beside this file out of full ones:
-//   node condense.mjs FROM scenario...
+//   node condense.mjs FROM s01 s08 s12 0.25.0/s03 0.25.0/s14 0.25.0/s20
 // and reads both forms. Left out are headers and bytes that say nothing, and
 // the long payloads of progress_state, which are written as 1:1.0/1.0f.
 import fs from 'node:fs';
@@ -10,13 +10,11 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const keep = new Set(['content-type', 'content-disposition', 'etag',
 	'last-modified', 'accept-ranges', 'content-range', 'allow']);
 
-const number = (v) => (Number.isInteger(v) ? String(v) : String(v));
-
 function shortState(payload) {
 	return {
 		id: payload.data.prompt_id,
 		ps: Object.entries(payload.data.nodes).map(([id, n]) =>
-			`${id}:${number(n.value)}/${number(n.max)}${n.state[0]}`)
+			`${id}:${n.value}/${n.max}${n.state[0]}`)
 			.join(' '),
 	};
 }
@@ -63,18 +61,27 @@ function condenseStep(s) {
 				body: shorten(s.response.body),
 			},
 		};
-	if (s.kind === 'ws' && s.payload?.type === 'progress_state')
-		return { kind: 'ws', ms: s.ms, socket: s.socket,
-			direction: s.direction, type: s.type,
-			...shortState(s.payload) };
+	if (s.kind === 'ws' && s.direction === 'server->client' &&
+		s.type === 'text' && s.payload)
+		return { ms: s.ms, s: s.socket,
+			...(s.payload.type === 'progress_state' ?
+				shortState(s.payload) : { m: shorten(s.payload) }) };
 	const { response, bytes, ...rest } = s;
 	return shorten(rest);
 }
 
+/* the end of a scenario that only tries a race again and again is left out */
+function useful(steps) {
+	const race = steps.findIndex((s) => /\(race\)$/.test(s.text ?? ''));
+
+	return race < 0 ? steps : steps.slice(0, race);
+}
+
 export function expand(recording) {
-	for (const s of recording.steps)
-		if (s.ps)
-			s.payload = longState(s);
+	recording.steps = recording.steps.map((s) => !s.s ? s : {
+		kind: 'ws', ms: s.ms, socket: s.s, type: 'text',
+		direction: 'server->client', payload: s.m ?? longState(s),
+	});
 	return recording;
 }
 
@@ -85,14 +92,16 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
 		const to = path.join(here, 'recordings', version);
 		fs.mkdirSync(to, { recursive: true });
 		for (const file of fs.readdirSync(path.join(from, version))) {
-			if (!names.includes(file.split('_')[0]))
+			const name = file.split('_')[0];
+			if (!names.includes(name) &&
+				!names.includes(`${version}/${name}`))
 				continue;
 			const r = JSON.parse(fs.readFileSync(
 				path.join(from, version, file), 'utf8'));
 			fs.writeFileSync(path.join(to, file), JSON.stringify({
 				scenario: r.scenario, title: r.title,
-				steps: r.steps.map(condenseStep),
-			}).replaceAll('{"kind"', '\n{"kind"') + '\n');
+				steps: useful(r.steps).map(condenseStep),
+			}).replace(/\},(?=\{"(kind|ms)")/g, '},\n') + '\n');
 		}
 	}
 }

@@ -1,5 +1,6 @@
 #include "control.h"
 #include "faults.h"
+#include "history.h"
 #include "ws.h"
 
 #include <stdlib.h>
@@ -204,7 +205,7 @@ static bool reached(const char *event, const char *name, long value)
 }
 
 /* lock held */
-static bool happened(const struct world *w, const char *e)
+static bool happened(struct world *w, const char *e)
 {
 	const struct counters *n = &w->counters;
 
@@ -221,6 +222,8 @@ static bool happened(const struct world *w, const char *e)
 	if (!strncmp(e, "node:", 5))
 		return w->running && w->node_class &&
 		       !strcmp(w->node_class, e + 5);
+	if (!strncmp(e, "history:", 8))
+		return history_has(w, e + 8);
 	if (!strncmp(e, "sockets=", 8))
 		return (long)ws_count(w) == strtol(e + 8, NULL, 10);
 	return reached(e, "received", n->prompts) ||

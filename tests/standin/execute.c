@@ -315,6 +315,23 @@ static bool play_faults(struct run *r, struct enode *n, int64_t *sleep_ms)
 	return f ? play_error(r, f, true) : true;
 }
 
+/* An interrupt is noticed before a node is announced, though it is this node
+ * that it names; one that comes later waits for the next node. */
+static bool take_interrupt(struct run *r)
+{
+	struct world *w = r->w;
+
+	pthread_mutex_lock(&w->lock);
+	if (r->generation != w->generation) {
+		r->dead = true;
+	} else if (w->interrupt) {
+		w->interrupt = false;
+		r->interrupted = true;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return r->dead || r->interrupted;
+}
+
 static bool may_run(struct run *r, struct enode *n)
 {
 	struct world *w = r->w;
@@ -325,13 +342,7 @@ static bool may_run(struct run *r, struct enode *n)
 	free(w->node_class);
 	w->node_class = mem_text(n->class->name);
 	w->counters.nodes_run++;
-	if (r->generation != w->generation)
-		r->dead = true;
-	if (!r->dead && w->interrupt) {
-		w->interrupt = false;
-		r->interrupted = true;
-	}
-	fine = !r->dead && !r->interrupted && play_faults(r, n, &sleep_ms);
+	fine = play_faults(r, n, &sleep_ms);
 	if (w->waiters)
 		world_changed(w);
 	pthread_mutex_unlock(&w->lock);
@@ -340,16 +351,21 @@ static bool may_run(struct run *r, struct enode *n)
 
 static bool run_one(struct run *r, struct cache *c, struct enode *n)
 {
+	bool stop;
+
 	/* a node with equal content may have run a moment ago */
 	if (n->cached || from_cache(c, n)) {
 		finish_cached(r, n);
 		return true;
 	}
+	stop = take_interrupt(r);
+	if (r->dead)
+		return false;
+	r->now = n;
 	show(r, n);
 	emit_progress_state(r);
 	emit_executing(r, n);
-	r->now = n;
-	if (!may_run(r, n) || !n->class->run(r, n))
+	if (stop || !may_run(r, n) || !n->class->run(r, n))
 		return false;
 	if (n->ui.len)
 		emit_executed(r, n);

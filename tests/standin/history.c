@@ -24,6 +24,11 @@ static struct job *find(struct world *w, const char *id)
 	return j;
 }
 
+bool history_has(struct world *w, const char *id)
+{
+	return find(w, id) != NULL;
+}
+
 static void table_add(struct world *w, struct job *j)
 {
 	struct job **s = slot(w, j->id);

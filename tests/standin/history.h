@@ -8,6 +8,7 @@
 /* lock held; takes the job */
 void history_add(struct world *w, struct job *j);
 void history_clear(struct world *w);
+bool history_has(struct world *w, const char *id); /* lock held */
 void history_one(struct world *w, const char *id, struct str *out);
 /* texts of the query or NULL; false when the real one answers 500 */
 bool history_list(struct world *w, const char *max_items, const char *offset,

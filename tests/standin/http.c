@@ -353,7 +353,8 @@ static int begin_request(struct conn *c, const char *path)
 	c->chunked = encoding && strstr(encoding, "chunked");
 	if (length && strtoull(length, NULL, 10) > MAX_BODY)
 		c->too_big = true;
-	c->no_length = !length && !c->chunked;
+	/* nothing takes a body but POST: answer at once, and close */
+	c->no_length = !length && (!c->chunked || c->method != M_POST);
 	free(encoding);
 	free(length);
 	if (c->method == M_GET || c->method == M_HEAD ||

@@ -213,6 +213,16 @@ bool node_save_video(struct run *r, struct enode *n)
 	struct str bytes = {0}, name = {0}, sub = {0}, tmp = {0};
 	bool fine;
 
+	if (!strcmp(run_text(r, n, "format", &tmp), "auto") ||
+	    !strcmp(tmp.p, "mp4"))
+		fine = true;
+	else
+		fine = run_raise(r, "ValueError",
+				 "'%s' is not a valid VideoContainer", tmp.p);
+	if (!fine) {
+		str_free(&tmp);
+		return false;
+	}
 	str_add(&bytes, head, sizeof(head) - 1);
 	str_puts(&bytes, "comfygate stand-in for ComfyUI: no real video...");
 	fine = files_save(r->w, "output",

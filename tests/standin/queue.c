@@ -95,6 +95,32 @@ static void print_extra(const struct world *w, const struct jv *extra,
 	str_char(s, '}');
 }
 
+void queue_hide_secrets(struct job *j)
+{
+	struct jdoc *d =
+		strstr(j->extra_text, "_comfy_org")
+			? json_parse(j->extra_text, strlen(j->extra_text))
+			: NULL;
+	const struct jv *m;
+	struct str s = {0};
+
+	if (!d)
+		return;
+	str_char(&s, '{');
+	for (m = json_root(d)->child; m; m = m->next) {
+		if (is_secret(m->key))
+			continue;
+		str_puts(&s, s.len > 1 ? ", " : "");
+		str_json_text(&s, m->key);
+		str_puts(&s, ": ");
+		json_dump(&s, m);
+	}
+	str_char(&s, '}');
+	json_free(d);
+	free(j->extra_text);
+	j->extra_text = s.p;
+}
+
 /* what SaveImage writes into every PNG of this prompt */
 static void make_pnginfo(struct job *j, const struct jv *extra)
 {

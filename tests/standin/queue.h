@@ -23,5 +23,7 @@ bool queue_interrupt(struct world *w, const char *body, size_t len);
 bool queue_free_memory(struct world *w, const char *body, size_t len);
 /* [number, id, prompt, extra_data, outputs]; lock held */
 void queue_print_job(const struct job *j, struct str *out);
+/* the history of the old version shows no keys, its queue does; lock held */
+void queue_hide_secrets(struct job *j);
 
 #endif

@@ -8,7 +8,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { expand } from './condense.mjs';
-import { Replay, makePng } from './replay.mjs';
+import { Replay, makePng, readRecording } from './replay.mjs';
 import { built, startStandin } from './standin.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -74,10 +74,8 @@ async function play(version, file) {
 		'--no-models');
 
 	try {
-		/* Python writes an infinite number so, which is no JSON */
-		const recording = expand(JSON.parse(fs.readFileSync(
-			path.join(folder, version, file), 'utf8')
-			.replace(/(?<!\\)": Infinity/g, '": "@inf@"')));
+		const recording = expand(readRecording(
+			path.join(folder, version, file)));
 		const info = await (await fetch(standin.url + '/object_info')).json();
 		const r = new Replay(recording, standin, dir);
 

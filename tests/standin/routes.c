@@ -300,6 +300,10 @@ void route_request(struct conn *c)
 		take_route(c, &routes[i]);
 		return;
 	}
-	if (!item_route(c))
+	if (item_route(c))
+		return;
+	if (c->method == M_GET || c->method == M_HEAD)
 		http_not_found(c);
+	else
+		no_method(c, &(struct route){0});
 }

@@ -247,7 +247,13 @@ static void not_in_list(struct check *c, struct vnode *n, const char *name,
 	struct str details = {0}, extra = {0};
 
 	str_printf(&details, "%s: ", name);
-	json_repr(&details, v);
+	if (c->w->dialect < DIALECT_0_25_0) {
+		str_char(&details, '\'');
+		json_str(&details, v);
+		str_char(&details, '\'');
+	} else {
+		json_repr(&details, v);
+	}
 	str_puts(&details, " not in ");
 	str_puts(&extra, "\"input_name\": ");
 	str_json_text(&extra, name);

@@ -5,6 +5,7 @@
 #include "faults.h"
 #include "heap.h"
 #include "history.h"
+#include "queue.h"
 #include "ws.h"
 
 #include <stdlib.h>
@@ -85,6 +86,8 @@ static void into_history(struct world *w, struct job *j)
 	}
 	json_free(j->doc);
 	j->doc = NULL;
+	if (w->dialect < DIALECT_0_25_0)
+		queue_hide_secrets(j);
 	history_add(w, j);
 	w->running = NULL;
 	free(w->exec_node);
