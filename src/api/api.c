@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/private.h"
+#include "base/log.h"
 
 #define PING_MS 15000
 
@@ -115,6 +116,8 @@ static void take_catalogue(void *arg)
 	struct catalogue *old = n->api->catalogue;
 
 	n->api->catalogue = n->catalogue;
+	log_event(LOG_INFO, "endpoints.in_use", "count",
+		  log_num((long long)n->catalogue->count), NULL);
 	catalogue_free(old);
 	free(n);
 }

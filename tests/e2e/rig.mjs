@@ -171,7 +171,8 @@ export class Gate {
 		const command = this.o.command ?? [join(build, 'comfygate'), 'serve'];
 		this.daemon = spawn(command[0], command.slice(1),
 			{ env: this.environment(), stdio: ['ignore', 'pipe', 'pipe'] });
-		this.daemon.stderr.setEncoding('utf8');
+		this.daemon.setMaxListeners(0);
+		this.daemon.stderr.setMaxListeners(0).setEncoding('utf8');
 		this.daemon.stderr.on('data', (t) => { this.log += t; });
 		await this.logged(/ serve\.ready /);
 	}
@@ -226,6 +227,7 @@ export class Gate {
 	async reload() {
 		const from = this.log.length;
 		this.daemon.kill('SIGHUP');
+		await this.logged(/ endpoints\.in_use /, from);
 		await this.logged(/ serve\.reloaded\b/, from);
 		return this.log.slice(from);
 	}
