@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,10 +195,19 @@ static bool setup(struct db *db, struct problem *why)
 	return true;
 }
 
+/* Its own count of memory costs a lock at every allocation. Refused once
+ * SQLite is at work, and then that is that. */
+static void no_statistics(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 struct db *db_open(const char *path, struct problem *why)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct db *db = mem_alloc(sizeof(*db));
 
+	pthread_once(&once, no_statistics);
 	db->lock = -1;
 	if (!take_lock(db, path, why) || !make_private(path, why))
 		goto fail;

@@ -6,6 +6,7 @@
 #include "jobs/store_private.h"
 
 #define IDLE_MS	 1000
+#define LOOK_MS	 100 /* while jobs are in work: for notes, which wake nobody */
 #define RETRY_MS 250 /* what nobody waits for, after a failure */
 
 void store_queue(struct store *s, struct op *op)
@@ -192,7 +193,10 @@ static bool wait_for_work(struct store *s)
 			return true;
 		if (idle_at <= now)
 			return false;
-		(void)box_wait(&s->box, earlier(due, idle_at));
+		due = earlier(due, idle_at);
+		if (s->busy.names > 0)
+			due = earlier(due, now + LOOK_MS);
+		(void)box_wait(&s->box, due);
 		now = clock_monotonic_ms();
 	}
 	return true;
@@ -255,6 +259,7 @@ static void store_free(struct store *s)
 	db_close(s->db);
 	orphans_free(s);
 	notes_free(s);
+	waiters_free(s);
 	tally_finish(&s->queued);
 	tally_finish(&s->own);
 	tally_finish(&s->busy);

@@ -13,11 +13,7 @@
 /* The slot goes its way: nothing of the claim may be used after this. */
 static void tell(struct claim *c, bool filled)
 {
-	box_lock(&c->box);
-	c->told = true;
-	c->filled = filled;
-	box_wake(&c->box);
-	box_unlock(&c->box);
+	waiter_tell(c->waiter, filled);
 }
 
 static void tell_all(struct claim *list)
@@ -227,26 +223,13 @@ static bool leave(struct store *s, struct claim *c)
 	return there;
 }
 
-static bool await(struct claim *c, int64_t until_ms, bool *filled)
-{
-	bool in_time = true, told;
-
-	box_lock(&c->box);
-	while (!c->told && in_time)
-		in_time = box_wait(&c->box, until_ms);
-	told = c->told;
-	*filled = c->filled;
-	box_unlock(&c->box);
-	return told;
-}
-
 bool store_wait_claim(struct store *s, const struct store_claim *want,
 		      int64_t until_ms, struct arena *a, struct job *out)
 {
 	struct claim c = {.want = want, .arena = a, .out = out};
 	bool filled = false, closing;
 
-	box_init(&c.box);
+	c.waiter = waiter_take(s);
 	box_lock(&s->box);
 	closing = s->closing;
 	if (!closing) {
@@ -257,13 +240,13 @@ bool store_wait_claim(struct store *s, const struct store_claim *want,
 	}
 	box_unlock(&s->box);
 	box_wake(&s->box);
-	while (!closing && !await(&c, until_ms, &filled)) {
+	while (!closing && !waiter_await(c.waiter, until_ms, &filled)) {
 		if (leave(s, &c))
 			break;
 		/* A match under way is waited for: the commit is short. */
 		until_ms = clock_monotonic_ms() + MATCH_MS;
 	}
-	box_finish(&c.box);
+	waiter_give(s, c.waiter);
 	return filled;
 }
 

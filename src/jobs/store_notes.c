@@ -23,7 +23,6 @@ void store_note(struct store *s, const char *id, const char *prompt_id,
 		enum phase phase)
 {
 	struct note *n;
-	bool first;
 
 	box_lock(&s->box);
 	n = *find(&s->notes, id, prompt_id);
@@ -37,12 +36,10 @@ void store_note(struct store *s, const char *id, const char *prompt_id,
 	} else if (phase_may_follow(n->phase, phase)) {
 		n->phase = phase;
 	}
-	first = s->notes_due == 0;
-	if (first)
+	/* Not worth waking anybody for: see LOOK_MS. */
+	if (s->notes_due == 0)
 		s->notes_due = clock_monotonic_ms() + NOTE_MS;
 	box_unlock(&s->box);
-	if (first)
-		box_wake(&s->box);
 }
 
 struct note *notes_fetch(struct store *s)

@@ -56,6 +56,15 @@ struct note {
 	bool used; /* by this transaction: written, or overtaken by an end */
 };
 
+/* What a thread waits on for the store thread's word. The store keeps them and
+ * frees none before it closes: so the word is given first and the thread woken
+ * then, without the lock that it would run into. */
+struct waiter {
+	struct waiter *next; /* while nobody uses it; under the store's lock */
+	struct box box;	     /* guards what follows */
+	bool told, good;
+};
+
 /* A slot that waits for a job: on that slot's stack. Whoever takes it out of
  * the list either puts it back or tells it, and then forgets it. */
 struct claim {
@@ -68,9 +77,7 @@ struct claim {
 	struct orphan *orphan;
 	uint32_t busy;
 	bool tried;
-
-	struct box box; /* guards what follows */
-	bool told, filled;
+	struct waiter *waiter;
 };
 
 /* A count that this transaction changed. */
@@ -87,7 +94,8 @@ struct store {
 
 	struct box box; /* guards what follows; the store thread waits on it */
 	struct op *first, **last;
-	struct claim *claims; /* the newest first */
+	struct claim *claims;	/* the newest first */
+	struct waiter *waiters; /* that nobody uses */
 	struct note *notes;
 	int64_t notes_due; /* monotonic ms; 0: no note anywhere */
 	unsigned wakes;	   /* calls of store_wake_claims() */
@@ -119,6 +127,14 @@ struct store {
 void store_queue(struct store *s, struct op *op);
 void store_tell(struct store *s, const char *id, enum phase phase,
 		bool cancel_asked);
+
+/* store_waiter.c */
+struct waiter *waiter_take(struct store *s);
+void waiter_give(struct store *s, struct waiter *w);
+void waiter_tell(struct waiter *w, bool good); /* the store thread, once */
+/* False: the time was over first. */
+bool waiter_await(struct waiter *w, int64_t until_ms, bool *good);
+void waiters_free(struct store *s);
 
 /* store_limits.c: the counts behind the limits, kept with every change. */
 void limits_count(struct store *s, const char *endpoint, unsigned version,

@@ -21,9 +21,8 @@ struct work {
 	int64_t not_before;
 	bool counted;
 	bool ours; /* it was this attempt's to move */
-
-	struct box box;
-	bool finished, committed; /* under the box's lock */
+	struct waiter *waiter;
+	bool committed;
 };
 
 static void finish(struct store *s, struct op *op, bool committed)
@@ -31,11 +30,7 @@ static void finish(struct store *s, struct op *op, bool committed)
 	struct work *w = (struct work *)op;
 
 	(void)s;
-	box_lock(&w->box);
-	w->finished = true;
-	w->committed = committed;
-	box_wake(&w->box);
-	box_unlock(&w->box);
+	waiter_tell(w->waiter, committed);
 }
 
 /* Queues it and waits. Each op that is queued gets finished, so this ends. */
@@ -43,14 +38,13 @@ static bool carry_out(struct store *s, struct work *w,
 		      bool (*apply)(struct store *, struct op *))
 {
 	w->op = (struct op){.apply = apply, .finish = finish};
-	w->finished = w->committed = w->ours = false;
-	box_init(&w->box);
+	w->committed = w->ours = false;
+	w->waiter = waiter_take(s);
 	store_queue(s, &w->op);
-	box_lock(&w->box);
-	while (!w->finished)
-		(void)box_wait(&w->box, clock_monotonic_ms() + 1000);
-	box_unlock(&w->box);
-	box_finish(&w->box);
+	while (!waiter_await(w->waiter, clock_monotonic_ms() + 1000,
+			     &w->committed))
+		;
+	waiter_give(s, w->waiter);
 	return w->committed;
 }
 
