@@ -166,13 +166,14 @@ static struct image *cut(const struct image *im, int width, int height)
 	for (b = 0; b < im->batch; b++)
 		for (y = 0; y < h; y++)
 			memcpy(out->px + image_stride(out) * (size_t)b +
-				       (size_t)y * (size_t)(w * im->channels),
-			       image_at(im, b) +
-				       (size_t)(((im->height - h) / 2 + y) *
-							im->width +
-						(im->width - w) / 2) *
+				       (size_t)y * (size_t)w *
 					       (size_t)im->channels,
-			       (size_t)(w * im->channels));
+			       image_at(im, b) +
+				       ((size_t)((im->height - h) / 2 + y) *
+						(size_t)im->width +
+					(size_t)((im->width - w) / 2)) *
+					       (size_t)im->channels,
+			       (size_t)w * (size_t)im->channels);
 	return out;
 }
 

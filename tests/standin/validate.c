@@ -216,7 +216,7 @@ static enum outcome check_link(struct check *c, struct vnode *n,
 {
 	struct vnode *from;
 	struct str extra = {0};
-	const char *type;
+	const char *type = "";
 	enum outcome o;
 
 	if (link->count != 2) {
@@ -371,7 +371,8 @@ static bool check_value(struct check *c, struct vnode *n, const char *name,
 
 static bool own_check(struct check *c, struct vnode *n, const struct jv *inputs)
 {
-	const char *name = n->class->required_spec->child->key;
+	const struct jv *first = n->class->required_spec->child;
+	const char *name = first ? first->key : "";
 	const struct jv *v = json_get(inputs, name);
 	struct str path = {0}, details = {0}, extra = {0};
 	struct stat st;
