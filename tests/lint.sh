@@ -22,7 +22,7 @@ c_files() {
 
 # Runs COMMAND on the names from stdin, a few at a time, $jobs at once.
 each() {
-	nice xargs -n 4 -P "$jobs" "$@" || status=1
+	nice xargs -n 4 -P "$jobs" "$@"
 }
 
 layers() {
@@ -54,7 +54,7 @@ format() {
 		return
 		;;
 	esac
-	c_files '*.[ch]' | each "$program" --dry-run -Werror
+	c_files '*.[ch]' | each "$program" --dry-run -Werror || status=1
 }
 
 cppcheck_() {
@@ -91,7 +91,7 @@ tidy() {
 		program=$1 flags=$2
 		shift 2
 		"$program" --quiet "$@" -- $flags 2>/dev/null' \
-		tidy "$program" "$(flags | tr '\n' ' ')"
+		tidy "$program" "$(flags | tr '\n' ' ')" || status=1
 }
 
 # gcc's own; of the daemon's sources only.
@@ -103,12 +103,14 @@ analyzer() {
 	}
 	# shellcheck disable=SC2016
 	find src -name '*.c' | sort | each sh -c '
-		program=$1 flags=$2
+		program=$1 flags=$2 status=0
 		shift 2
 		for file; do
 			"$program" $flags -O1 -fanalyzer -Werror -c \
-				-o /dev/null "$file" || exit 1
-		done' analyzer "$program" "$(flags | tr '\n' ' ')"
+				-o /dev/null "$file" || status=1
+		done
+		exit $status' analyzer "$program" "$(flags | tr '\n' ' ')" ||
+		status=1
 }
 
 [ $# -gt 0 ] || set -- layers shell format cppcheck tidy analyzer

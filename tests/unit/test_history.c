@@ -126,7 +126,7 @@ static void table_of_endings(void)
 static void an_error(void)
 {
 	struct arena a = {0};
-	struct history h;
+	struct history h = {0};
 
 	ok(read_text(ERROR("RuntimeError",
 			   "a test runtime error\\nwith a second line\\n"),
@@ -186,7 +186,7 @@ static const struct {
 static void outputs(void)
 {
 	struct arena a = {0};
-	struct history h;
+	struct history h = {0};
 	const struct history_file *f;
 
 	ok(read_text(many, &a, &h), "outputs of many kinds are read");
@@ -220,7 +220,7 @@ static void outputs(void)
 static void outputs_of_a_failure(void)
 {
 	struct arena a = {0};
-	struct history h;
+	struct history h = {0};
 
 	ok(read_text(
 		   "{\"outputs\": {\"2\": {\"images\": [" FILE_JSON(
