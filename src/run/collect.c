@@ -86,7 +86,6 @@ static bool commit(struct slot *s, struct fetch *f, const struct want *w,
 			  why.detail, NULL);
 		return false;
 	}
-	s->committed++;
 	return true;
 }
 
@@ -96,6 +95,7 @@ static struct file_sink *begin(struct slot *s)
 	struct problem why = {0};
 
 	s->early = NULL;
+	s->folder = true;
 	if (sink == NULL)
 		sink = files_begin(s->shared->files, s->job.id,
 				   s->shared->max_output_bytes, &why);

@@ -116,7 +116,6 @@ static void remove_files(struct slot *s)
 static void job_end(struct slot *s)
 {
 	enum phase p = s->job.phase;
-	bool files = s->committed > 0 || s->early != NULL;
 
 	inbox_close(&s->inbox);
 	backend_busy(s->backend, -1);
@@ -127,7 +126,7 @@ static void job_end(struct slot *s)
 		backend_ran_well(s->backend);
 	if (s->early != NULL)
 		file_sink_abort(s->early);
-	if (files && phase_final(p) && p != PHASE_SUCCEEDED)
+	if (s->folder && phase_final(p) && p != PHASE_SUCCEEDED)
 		remove_files(s);
 	if (phase_final(p))
 		log_event(LOG_INFO, "job.ended", "job", s->job.id, "backend",
@@ -170,6 +169,7 @@ static bool claim(struct slot *s)
 			      &s->job))
 		return false;
 	s->resumed = strcmp(c.prompt_id, s->job.prompt_id) != 0;
+	s->folder = s->resumed || s->job.attempts > 1;
 	return true;
 }
 
@@ -185,7 +185,7 @@ static void between_jobs(struct slot *s)
 	s->prompt = NULL;
 	s->early = NULL;
 	s->outputs = s->problem = s->detail = NULL;
-	s->committed = 0;
+	s->folder = false;
 }
 
 static void *slot_run(void *arg)

@@ -81,7 +81,7 @@ struct slot {
 	struct progress_track track;
 	struct history history;
 	bool have_history;
-	unsigned committed;	 /* output files on disk */
+	bool folder;		 /* there may be one with files of this job */
 	struct file_sink *early; /* of the first file, made while we wait */
 	const char *outputs;	 /* JSON text, for the end */
 	const char *problem;	 /* JSON text, for the end */

@@ -48,6 +48,7 @@ struct rig {
 	enum phase now; /* the last news of any job */
 	struct ended ended[JOBS_MAX];
 	size_t ended_count;
+	unsigned litter;
 	char progress_node[64];
 	unsigned progress_count;
 };
@@ -279,6 +280,18 @@ static inline void rig_start(struct rig *r, size_t backends, unsigned slots)
 	start_pool(r);
 }
 
+/* Only what succeeded leaves a folder behind. */
+static inline void see_folder(void *ctx, const char *job)
+{
+	struct rig *r = ctx;
+
+	for (size_t i = 0; i < r->ended_count; i++) {
+		if (strcmp(r->ended[i].id, job) == 0 &&
+		    r->ended[i].phase != PHASE_SUCCEEDED)
+			r->litter++;
+	}
+}
+
 /* Each job ended once, whatever happened to it. */
 static inline void rig_finish(struct rig *r)
 {
@@ -291,6 +304,8 @@ static inline void rig_finish(struct rig *r)
 		once = once && r->ended[i].times == 1;
 	ok(once && r->ended_count > 0, "  %zu jobs, each ended once",
 	   r->ended_count);
+	files_each_job(r->files, see_folder, r);
+	ok(r->litter == 0, "  no folder of what failed");
 	for (size_t i = 0; i < r->o.count; i++)
 		standin_stop(&r->servers[i]);
 	board_destroy(r->board);
