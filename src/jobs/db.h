@@ -26,6 +26,8 @@ void db_close(struct db *db);
 MUST_USE bool db_begin(struct db *db);
 MUST_USE bool db_commit(struct db *db); /* durable when it returns true */
 void db_rollback(struct db *db);
+/* False: the database has rolled back by itself, after an error. */
+MUST_USE bool db_within(const struct db *db);
 /* The log is written back to the database file when it has grown; `idle`
  * does so earlier and gives its space back. */
 void db_checkpoint(struct db *db, bool idle);

@@ -256,6 +256,11 @@ void db_rollback(struct db *db)
 		sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
 }
 
+bool db_within(const struct db *db)
+{
+	return sqlite3_get_autocommit(db->sql) == 0;
+}
+
 void db_checkpoint(struct db *db, bool idle)
 {
 	int mode =

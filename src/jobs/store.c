@@ -62,7 +62,7 @@ static bool apply_all(struct store *s, struct op *ops, const struct extras *x,
 		      struct claim **matched)
 {
 	for (struct op *op = ops; op != NULL; op = op->next)
-		if (!op->apply(s, op))
+		if (!op->apply(s, op) || !db_within(s->db))
 			return false;
 	return (!x->notes || notes_write(s)) &&
 	       (!x->claims || claims_match(s, matched)) && db_commit(s->db);
@@ -126,7 +126,8 @@ static void one_by_one(struct store *s, struct op *ops)
 	finish_all(s, ops, false);
 }
 
-/* Claims and notes that were part of a failure are looked at again, later. */
+/* Claims and notes that cannot be written are left alone for a moment, so that
+ * they take no part in each transaction and undo it. */
 static void try_later(struct store *s)
 {
 	log_event(LOG_ERROR, "store.not_written", NULL);
@@ -140,14 +141,14 @@ static void run_batch(struct store *s, struct op *ops, const struct extras *x)
 {
 	enum result result = transact(s, ops, x);
 
+	if (result == UNDONE && ops != NULL) {
+		one_by_one(s, ops);
+		result = transact(s, NULL, x);
+		ops = NULL;
+	}
+	finish_all(s, ops, result == WRITTEN);
 	if (result != WRITTEN)
 		try_later(s);
-	else
-		s->retry_at = 0;
-	if (result == UNDONE)
-		one_by_one(s, ops);
-	else
-		finish_all(s, ops, result == WRITTEN);
 	s->not_before = s->queued_total > 0
 				? db_next_not_before(s->db, clock_wall_ms())
 				: 0;
@@ -209,22 +210,24 @@ static bool work_once(struct store *s)
 	struct note *fresh;
 	struct op *ops;
 	bool work, over;
+	int64_t now;
 
 	box_lock(&s->box);
 	work = wait_for_work(s);
+	now = clock_monotonic_ms();
 	ops = s->first;
 	s->first = NULL;
 	s->last = &s->first;
 	over = s->over = s->closing && ops == NULL;
 	/* An op's own notes came before it, so they are fetched with it. */
 	fresh = notes_fetch(s);
-	x.notes = s->closing ||
-		  (s->notes_due != 0 && s->notes_due <= clock_monotonic_ms());
-	x.claims = !s->closing && s->claims != NULL;
-	s->claims_new = s->claims_new && !work;
+	x.notes = s->closing || (s->notes_due != 0 && s->notes_due <= now &&
+				 s->retry_at <= now);
+	x.claims = !s->closing && s->claims != NULL && s->retry_at <= now;
+	s->claims_new = s->claims_new && !(work && x.claims);
 	box_unlock(&s->box);
 	notes_merge(s, fresh);
-	if (ops != NULL || (work && (x.claims || s->pending != NULL)))
+	if (ops != NULL || (work && (x.claims || x.notes)))
 		run_batch(s, ops, &x);
 	else if (!work)
 		db_checkpoint(s->db, true);
@@ -256,10 +259,10 @@ static void take_stock(void *ctx, const struct job *job)
 
 static void store_free(struct store *s)
 {
+	waiters_free(s);
 	db_close(s->db);
 	orphans_free(s);
 	notes_free(s);
-	waiters_free(s);
 	tally_finish(&s->queued);
 	tally_finish(&s->own);
 	tally_finish(&s->busy);

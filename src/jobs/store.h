@@ -43,8 +43,8 @@ MUST_USE struct store *store_open(const struct store_options *o,
 /* An end or a release that cannot be written now is given up, not insisted
  * on: for a stop while the disk is full. The next start finds those jobs. */
 void store_leave(struct store *s);
-/* Lets what is queued be written; wakes blocked claims empty-handed. All that
- * use the store have stopped when this is called. */
+/* Lets what is queued be written; wakes blocked claims empty-handed. All others
+ * that use the store have stopped when this is called. */
 void store_close(struct store *s);
 
 /* ---- the answering half: asynchronous, called back on the store thread ----

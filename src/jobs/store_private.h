@@ -96,6 +96,7 @@ struct store {
 	struct op *first, **last;
 	struct claim *claims;	/* the newest first */
 	struct waiter *waiters; /* that nobody uses */
+	unsigned waiting;	/* those in use */
 	struct note *notes;
 	int64_t notes_due; /* monotonic ms; 0: no note anywhere */
 	unsigned wakes;	   /* calls of store_wake_claims() */

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "jobs/store_private.h"
 
 struct waiter *waiter_take(struct store *s)
@@ -10,6 +11,7 @@ struct waiter *waiter_take(struct store *s)
 	w = s->waiters;
 	if (w != NULL)
 		s->waiters = w->next;
+	s->waiting++;
 	box_unlock(&s->box);
 	if (w == NULL) {
 		w = mem_alloc(sizeof(*w));
@@ -19,11 +21,15 @@ struct waiter *waiter_take(struct store *s)
 	return w;
 }
 
+/* The last that a thread does with the store: a close may wait for it. */
 void waiter_give(struct store *s, struct waiter *w)
 {
 	box_lock(&s->box);
 	w->next = s->waiters;
 	s->waiters = w;
+	s->waiting--;
+	if (s->over)
+		box_wake(&s->box);
 	box_unlock(&s->box);
 }
 
@@ -53,6 +59,11 @@ bool waiter_await(struct waiter *w, int64_t until_ms, bool *good)
 
 void waiters_free(struct store *s)
 {
+	/* All have been told: they need no more than a moment to leave. */
+	box_lock(&s->box);
+	while (s->waiting > 0)
+		(void)box_wait(&s->box, clock_monotonic_ms() + 1000);
+	box_unlock(&s->box);
 	while (s->waiters != NULL) {
 		struct waiter *next = s->waiters->next;
 

@@ -249,9 +249,11 @@ static bool apply_tidy(struct store *s, struct op *op)
 	size_t n;
 
 	t->file_count = db_files_due(s->db, t->now, t->files, TIDY_MAX);
+	good = good && db_within(s->db);
 	for (size_t i = 0; good && i < t->file_count; i++)
 		good = db_set_files_gone(s->db, t->files[i]);
 	n = good ? db_forgettable(s->db, t->forget_before, ids, TIDY_MAX) : 0;
+	good = good && db_within(s->db);
 	for (size_t i = 0; good && i < n; i++)
 		good = db_delete(s->db, ids[i]);
 	t->next = n == TIDY_MAX ? t->now : db_next_due(s->db);

@@ -60,8 +60,8 @@ static void inserted(void *ctx, enum store_outcome outcome, const char *id)
 	box_lock(&w->box);
 	w->done = true;
 	w->good = outcome == STORE_DONE;
-	box_wake(&w->box);
 	box_unlock(&w->box);
+	box_wake(&w->box); /* it lives as long as its thread */
 }
 
 static struct job new_job(const struct round *r)
