@@ -224,6 +224,8 @@ void pool_stop(struct pool *p, int64_t ms)
 	atomic_store(&sh->stopping, true);
 	if (!slots_through(p, clock_monotonic_ms() + ms)) {
 		atomic_store(&sh->leaving, true);
+		/* A slot may be waiting for room on a full disk. */
+		store_leave(sh->store);
 		for (size_t i = 0; i < p->slot_count; i++)
 			inbox_wake(&p->slots[i].inbox);
 		while (!slots_through(p, clock_monotonic_ms() + 1000))
