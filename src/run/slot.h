@@ -67,26 +67,26 @@ struct slot {
 	struct inbox inbox;
 
 	struct comfy_client *client;
-	bool fetching; /* a cancel ends the call under way */
 
 	/* Of the job in work; all zero between jobs. */
 	struct arena arena;
 	struct job job;
 	struct recipe recipe;
-	bool resumed;	       /* the attempt began before this process did */
-	bool posted;	       /* ComfyUI may have an entry of it */
-	bool second_used;      /* it was posted again after freeing memory */
 	struct prompt *prompt; /* parsed late, see prompt.h */
-	bool prompt_tried;
 	struct progress_track track;
 	struct history history;
-	bool have_history;
-	bool folder;		 /* there may be one with files of this job */
 	struct file_sink *early; /* of the first file, made while we wait */
 	const char *outputs;	 /* JSON text, for the end */
 	const char *problem;	 /* JSON text, for the end */
-	const char *detail; /* better words than the failure's own, or NULL */
-	bool counted;	    /* for a release */
+	const char *detail;	 /* better words than the failure's own */
+	bool fetching;		 /* a cancel ends the call under way */
+	bool resumed;		 /* the attempt began before this process did */
+	bool posted;		 /* by this process */
+	bool second_used;	 /* it was posted again after freeing memory */
+	bool prompt_tried;
+	bool have_history;
+	bool folder;  /* there may be one with files of this job */
+	bool counted; /* for a release */
 };
 
 void slot_start(struct slot *s);
