@@ -58,12 +58,14 @@ free_port() {
 	fail "no free port found"
 }
 
-# The files of nginx/, with our paths in place of those of a package.
+# The files of nginx/, with our paths in place of those of a package; in quotes,
+# for ours may have spaces.
 copy_includes() {
 	mkdir -p "$dir/comfygate"
 	for f in "$top"/nginx/comfygate-*.conf; do
-		sed -e "s|unix:/run/comfygate/comfygate.sock|unix:$(escaped "$socket")|" \
-			-e "s|/var/lib/comfygate/files/|$(escaped "$files")/|g" \
+		sed -e "s|unix:/run/comfygate/comfygate.sock|\"unix:$(escaped "$socket")\"|" \
+			-e "s|from=/var/lib/comfygate/files/|\"from=$(escaped "$files")/\"|" \
+			-e "s|alias /var/lib/comfygate/files/|alias \"$(escaped "$files")/\"|" \
 			"$f" >"$dir/comfygate/$(basename "$f")"
 	done
 	for origin in ${CORS:-}; do
