@@ -432,11 +432,13 @@ bool exchange_stream_begin(struct exchange *x, const struct reply *r)
 bool exchange_stream_write(struct exchange *x, const void *bytes, size_t n)
 {
 	struct connection *c = x->connection;
+	size_t behind = connection_backlog(c);
 
 	assert(!x->ending && x->streaming);
 	if (is_head(x) || n == 0)
 		return true;
-	if (connection_backlog(c) + n > HTTP_STREAM_BACKLOG) {
+	/* One who has read all so far is sent a large piece, too. */
+	if (behind > 0 && behind + n > HTTP_STREAM_BACKLOG) {
 		log_event(LOG_INFO, "http.slow", "request",
 			  x->request.request_id, NULL);
 		x->gone = NULL;

@@ -86,7 +86,8 @@ void exchange_forget_request(struct exchange *x);
  * Server-Sent Events and the like: the headers go out at once (with
  * X-Accel-Buffering: no), then pieces, then the end. A kept exchange. A reader
  * that falls more than HTTP_STREAM_BACKLOG behind is dropped (false; `gone`
- * is not called then and the exchange is over).
+ * is not called then and the exchange is over); a single piece may be larger
+ * where nothing is behind it.
  */
 #define HTTP_STREAM_BACKLOG (256 * 1024)
 MUST_USE bool exchange_stream_begin(struct exchange *x, const struct reply *r);

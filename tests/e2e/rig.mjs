@@ -175,6 +175,8 @@ export class Gate {
 		this.daemon.stderr.setMaxListeners(0).setEncoding('utf8');
 		this.daemon.stderr.on('data', (t) => { this.log += t; });
 		await this.logged(/ serve\.ready /);
+		if (!this.o.broken && / endpoint\.broken /.test(this.log))
+			throw new Error(this.log);
 	}
 
 	// Resolves when the daemon has written something like that, or as a

@@ -89,17 +89,16 @@ export async function* events(url, o = {}) {
 	}
 }
 
-// Waits until a look at something is good; each look is a request, so it needs
-// no pause of its own.
-export async function until(what, look) {
-	const deadline = Date.now() + 60000;
+// Looks again and again until what it sees is good: for what tells nobody.
+export async function until(what, look, ms = 30000) {
+	const deadline = Date.now() + ms;
 	for (;;) {
 		const found = await look();
 		if (found)
 			return found;
 		if (Date.now() > deadline)
 			throw new Error(`it has not come to: ${what}`);
-		await new Promise((go) => setImmediate(go));
+		await new Promise((go) => setTimeout(go, 5));
 	}
 }
 
