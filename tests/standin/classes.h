@@ -38,6 +38,10 @@ struct class
 	struct strv output_types;
 };
 
+/* class_table.c; changed only by classes_init */
+extern struct class class_table[];
+extern const size_t class_table_size;
+
 void classes_init(struct world *w);
 const struct class *class_find(const char *name);
 const struct class *class_at(size_t i); /* NULL behind the last */

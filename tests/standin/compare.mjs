@@ -45,6 +45,7 @@ export function plain(text) {
 		.replace(/\b[0-9a-f]{32}\b/g, 'ID')
 		.replace(/ComfyUI_temp_[a-z0-9]+_/g, 'ComfyUI_temp_')
 		.replace(/_\d{5}_/g, '_N_')
+		.replace(/\d{17,}/g, 'BIG')
 		.replace(/\(list of length \d+\)/, '(long list)')
 		.replace(/tensor\([^]*\)/g, 'TENSOR')
 		.replace(/\/srv\/[^\s'",]*/g, 'PATH')

@@ -321,16 +321,11 @@ static bool origin_fits(const struct world *w, struct lws *wsi)
 	return fits;
 }
 
-static bool has_token(struct lws *wsi, enum lws_token_indexes token)
-{
-	return lws_hdr_total_length(wsi, token) > 0;
-}
-
 static int begin_request(struct conn *c, const char *path)
 {
 	char *uri;
-	int n;
 	char *encoding, *length;
+	int n;
 	const int method = lws_http_get_uri_and_method(c->wsi, &uri, &n);
 
 	conn_reset(c);
@@ -353,18 +348,11 @@ static int begin_request(struct conn *c, const char *path)
 	c->chunked = encoding && strstr(encoding, "chunked");
 	if (length && strtoull(length, NULL, 10) > MAX_BODY)
 		c->too_big = true;
-	/* nothing takes a body but POST: answer at once, and close */
-	c->no_length = !length && (!c->chunked || c->method != M_POST);
+	/* nothing takes a body but POST: all else is answered at once */
+	c->no_length = c->method != M_POST || (!length && !c->chunked);
 	free(encoding);
 	free(length);
-	if (c->method == M_GET || c->method == M_HEAD ||
-	    (c->method != M_POST && c->no_length))
-		return carry_on(c);
-	if (c->no_length)
-		return carry_on(c);
-	if (has_token(c->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) || c->chunked)
-		return 0;
-	return carry_on(c);
+	return c->no_length ? carry_on(c) : 0;
 }
 
 /* takes the framing off a chunked body; true at its end */

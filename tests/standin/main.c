@@ -45,9 +45,6 @@ static const char *const common_models[] = {
 	"upscale_models/RealESRGAN_x4plus.pth",
 };
 
-/* for the signal handler and for exit */
-static struct world *the_world;
-
 static void usage(void)
 {
 	fputs("usage: standin [--port N] [--listen ADDRESS] [--dialect "
@@ -59,11 +56,35 @@ static void usage(void)
 }
 
 /* at once, as a signal ends the real one: no close frames */
-static void stop(int sig UNUSED)
+static void *await_signal(void *arg)
 {
-	if (the_world->own_dir)
-		file_remove_tree(the_world->dir, true);
+	struct world *w = arg;
+	sigset_t set;
+	int sig;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigwait(&set, &sig);
+	if (w->own_dir)
+		file_remove_tree(w->dir, true);
 	_exit(0);
+}
+
+/* before any other thread: all of them leave the signals to this one */
+static void catch_signals(struct world *w)
+{
+	sigset_t set;
+	pthread_t t;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	if (pthread_create(&t, NULL, await_signal, w))
+		abort();
+	pthread_detach(t);
 }
 
 static void set_up_dirs(struct world *w, const char *given)
@@ -272,7 +293,6 @@ int main(int argc, char **argv)
 	};
 	pthread_condattr_t attr;
 
-	the_world = &w;
 	pthread_mutex_init(&w.lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -285,9 +305,7 @@ int main(int argc, char **argv)
 	snprintf(w.temp_tag, sizeof(w.temp_tag), "s%04x",
 		 (unsigned)getpid() & 0xffff);
 	raise_limits();
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGTERM, stop);
-	signal(SIGINT, stop);
+	catch_signals(&w);
 	printf("comfygate stand-in for ComfyUI %s: no models, pretended "
 	       "samplers\n",
 	       w.version);

@@ -139,14 +139,17 @@ bool node_sampler(struct run *r, struct enode *n)
 	const int steps = in ? count_steps(r, n) : 0;
 	struct image *goal;
 	bool fine = in != NULL;
-	int i;
+	int i, step_ms;
 
 	if (!in)
 		return false;
+	pthread_mutex_lock(&r->w->lock);
+	step_ms = r->w->step_ms;
+	pthread_mutex_unlock(&r->w->lock);
 	goal = image_dream(PREVIEW_SIDE, PREVIEW_SIDE, 1, n->hash);
 	for (i = 1; i <= steps && fine; i++) {
-		if (r->w->step_ms)
-			fine = run_sleep(r, r->w->step_ms, true);
+		if (step_ms)
+			fine = run_sleep(r, step_ms, true);
 		fine = fine && step(r, n, goal, i, steps);
 	}
 	image_free(goal);

@@ -157,6 +157,7 @@ export class Replay {
 		await this.arrived(Infinity);
 		await this.standin.await('idle').catch(() => {});
 		await this.pong();
+		await this.pong();
 		for (const [name, socket] of this.sockets) {
 			this.compareSocket(name, socket);
 			socket.ws.terminate();
@@ -192,12 +193,17 @@ export class Replay {
 	 * that two changes share may come once or twice, so it is not waited for. */
 	due(name, ms) {
 		return this.steps.filter((s) => s.expected && s.socket === name &&
-			s.payload?.type !== 'status' && s.ms < ms).length;
+			this.counts(s.payload ?? s) && s.ms < ms).length;
+	}
+
+	counts(m) {
+		return m.type !== 'status' &&
+			!(this.anyProgress && /^progress/.test(m.type));
 	}
 
 	async arrived(ms) {
 		const count = (socket) => socket.got.filter(
-			(m) => m.type !== 'status').length;
+			(m) => this.counts(m)).length;
 
 		for (const [name, socket] of this.sockets) {
 			const due = this.due(name, ms);
@@ -229,10 +235,10 @@ export class Replay {
 		else if (s.type.startsWith('tcp-reset'))
 			ws.terminate();
 		else if (s.type === 'close')
-			await this.close(ws);
+			await this.close(s, ws);
 	}
 
-	/* messages leave in order: behind a pong none of before is on its way */
+	/* messages leave in order: behind two pongs none of before is on its way */
 	async pong() {
 		for (const { ws } of this.sockets.values())
 			if (ws.readyState === WebSocket.OPEN) {
@@ -244,7 +250,15 @@ export class Replay {
 	}
 
 	/* the server must have noticed before the next step */
-	async close(ws) {
+	async close(s, ws) {
+		const status = this.expectedOf(s.socket).filter((m) =>
+			m.payload?.type === 'status' && m.ms < s.ms).at(-1);
+
+		if (status?.payload.data.status.exec_info.queue_remaining === 0) {
+			await this.standin.await('idle').catch(() => {});
+			await this.pong();
+			await this.pong();
+		}
 		const closed = new Promise((done) => ws.once('close', done));
 
 		if (ws.readyState === WebSocket.CLOSED)

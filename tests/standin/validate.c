@@ -2,6 +2,7 @@
 #include "classes.h"
 #include "coerce.h"
 #include "files.h"
+#include "refuse.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -512,65 +513,6 @@ static void output_raised(struct check *c, struct vnode *n)
 	str_free(&extra);
 }
 
-static void refuse(struct verdict *out, const char *type, const char *message,
-		   const char *details, const char *extra)
-{
-	str_clear(&out->error);
-	str_printf(&out->error, "{\"type\": \"%s\", \"message\": ", type);
-	str_json_text(&out->error, message);
-	str_puts(&out->error, ", \"details\": ");
-	str_json_text(&out->error, details);
-	str_printf(&out->error, ", \"extra_info\": {%s}}", extra ? extra : "");
-}
-
-static void no_class_old(struct verdict *out, const char *id, const char *name)
-{
-	struct str message = {0}, details = {0};
-
-	if (name)
-		str_printf(&message,
-			   "Cannot execute because node %s does not exist.",
-			   name);
-	else
-		str_puts(&message, "Cannot execute because a node is missing "
-				   "the class_type property.");
-	str_printf(&details, "Node ID '#%s'", id);
-	refuse(out, "invalid_prompt", message.p, details.p, NULL);
-	str_free(&message);
-	str_free(&details);
-}
-
-static void no_class(struct verdict *out, const char *id, const char *name,
-		     const struct jv *node)
-{
-	const char *title = json_text(json_get(node, "_meta"), "title");
-	struct str message = {0}, details = {0}, extra = {0};
-
-	if (!title)
-		title = name;
-	if (name)
-		str_printf(&message,
-			   "Node '%s' not found. The custom node may not be "
-			   "installed.",
-			   title);
-	else
-		str_printf(&message,
-			   "Node 'ID #%s' has no class_type. The workflow may "
-			   "be corrupted or a custom node is missing.",
-			   id);
-	str_printf(&details, "Node ID '#%s'", id);
-	str_puts(&extra, "\"node_id\": ");
-	str_json_text(&extra, id);
-	str_puts(&extra, ", \"class_type\": ");
-	name ? str_json_text(&extra, name) : str_puts(&extra, "null");
-	str_puts(&extra, ", \"node_title\": ");
-	title ? str_json_text(&extra, title) : str_puts(&extra, "null");
-	refuse(out, "missing_node_type", message.p, details.p, extra.p);
-	str_free(&message);
-	str_free(&details);
-	str_free(&extra);
-}
-
 /* false when the verdict is spoken */
 static bool find_classes(struct check *c, struct jv *graph, struct verdict *out)
 {
@@ -591,10 +533,7 @@ static bool find_classes(struct check *c, struct jv *graph, struct verdict *out)
 		name = json_text(node, "class_type");
 		n->class = name ? class_find(name) : NULL;
 		if (!n->class) {
-			if (old)
-				no_class_old(out, n->id, name);
-			else
-				no_class(out, n->id, name, node);
+			refuse_class(c->w, out, n->id, name, node);
 			return false;
 		}
 		c->count++;
@@ -681,12 +620,12 @@ static void check_outputs(struct check *c, const struct jv *partial,
 		blame(c, n);
 	}
 	if (!any)
-		refuse(out, "prompt_no_outputs", "Prompt has no outputs", "",
-		       NULL);
+		refuse_prompt(out, "prompt_no_outputs", "Prompt has no outputs",
+			      "", NULL);
 	else if (!out->good.n)
-		refuse(out, "prompt_outputs_failed_validation",
-		       "Prompt outputs failed validation", str_text(&details),
-		       NULL);
+		refuse_prompt(out, "prompt_outputs_failed_validation",
+			      "Prompt outputs failed validation",
+			      str_text(&details), NULL);
 	else
 		out->ok = true;
 	str_free(&details);
