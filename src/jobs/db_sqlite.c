@@ -112,6 +112,7 @@ struct db {
 	sqlite3_stmt *s[STATEMENTS];
 	int lock;      /* descriptor of the lock file */
 	int log_pages; /* of the write-ahead log, as the last commit said */
+	int tried_at;  /* its pages when it was last written back */
 };
 
 /* ---- opening ---- */
@@ -150,6 +151,8 @@ static int log_grew(void *ctx, sqlite3 *sql, const char *name, int pages)
 	(void)sql;
 	(void)name;
 	db->log_pages = pages;
+	if (pages < db->tried_at)
+		db->tried_at = 0; /* it began anew */
 	return SQLITE_OK;
 }
 
@@ -266,14 +269,17 @@ void db_checkpoint(struct db *db, bool idle)
 	int mode =
 		idle ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
 
-	if (db->log_pages < (idle ? CHECKPOINT_IDLE : CHECKPOINT_BUSY))
+	/* A reader that stays (a backup) makes it partial: not at each commit
+	 * again, then. */
+	if (db->log_pages - (idle ? 0 : db->tried_at) <
+	    (idle ? CHECKPOINT_IDLE : CHECKPOINT_BUSY))
 		return;
-	/* Readers are not waited for, they make it partial: the next one goes
-	 * on from there. */
 	sqlite3_busy_timeout(db->sql, 0);
 	sqlite3_wal_checkpoint_v2(db->sql, NULL, mode, NULL, NULL);
 	sqlite3_busy_timeout(db->sql, BUSY_MS);
-	db->log_pages = 0;
+	db->tried_at = db->log_pages;
+	if (idle)
+		db->log_pages = 0;
 }
 
 /* ---- looking ---- */
