@@ -74,7 +74,7 @@ struct media_probe {
 struct media_facts {
 	enum media_kind kind;
 	int64_t width, height; /* 0: unknown */
-	int64_t frames;        /* 0: unknown; 1: no animation */
+	int64_t frames;	       /* 0: unknown; 1: no animation */
 	int64_t duration_ms;   /* 0: unknown */
 };
 

@@ -10,8 +10,8 @@
 
 /*
  * Takes prompts and graphs out of a file without touching a pixel or a sample:
- * text chunks of PNG, EXIF, XMP, IPTC and comments of JPEG and WebP, comments of
- * GIF, user data and tags of MP4, MOV, M4A and WebM, tags of FLAC, MP3, OGG,
+ * text chunks of PNG, EXIF, XMP, IPTC and comments of JPEG and WebP, comments
+ * of GIF, user data and tags of MP4, MOV, M4A and WebM, tags of FLAC, MP3, OGG,
  * Opus and WAV, extras of GLB. Colour profiles, orientation and what a player
  * needs stay. Pure but for the two files; any thread that may block. Memory is
  * bounded (1 MiB), whatever the file says of itself.

@@ -82,8 +82,8 @@ static void await(struct watch *w, const bool *flag)
 static int64_t straight(struct comfy_client *c, struct ws *ws, struct watch *w,
 			const char *prompt, size_t len)
 {
-	struct comfy_submission answer = { 0 };
-	struct arena a = { 0 };
+	struct comfy_submission answer = {0};
+	struct arena a = {0};
 	char client[ID_SIZE];
 	int64_t began;
 
@@ -107,15 +107,15 @@ static int64_t through(struct web *web, const char *url, const char *token,
 		       const char *body)
 {
 	char auth[9000];
-	const char *headers[] = { auth, NULL };
-	struct web_call call = { .method = "POST",
-				 .url = url,
-				 .content_type = "application/json",
-				 .body = body,
-				 .body_len = strlen(body),
-				 .headers = headers,
-				 .timeout_ms = TIMEOUT_MS,
-				 .max_bytes = ANSWER_MAX };
+	const char *headers[] = {auth, NULL};
+	struct web_call call = {.method = "POST",
+				.url = url,
+				.content_type = "application/json",
+				.body = body,
+				.body_len = strlen(body),
+				.headers = headers,
+				.timeout_ms = TIMEOUT_MS,
+				.max_bytes = ANSWER_MAX};
 	struct web_answer answer;
 	int64_t began = now_us();
 
@@ -154,15 +154,15 @@ static void report(int64_t *direct, int64_t *gate, size_t n)
 
 int main(int argc, char **argv)
 {
-	struct comfy_server server = { .name = "bench", .has_jobs_api = -1 };
-	struct comfy_server *servers[] = { &server };
-	struct problem why = { 0 };
-	struct watch w = { 0 };
-	struct ws_options o = { .servers = servers,
-				.count = 1,
-				.event = on_event,
-				.state = on_state,
-				.ctx = &w };
+	struct comfy_server server = {.name = "bench", .has_jobs_api = -1};
+	struct comfy_server *servers[] = {&server};
+	struct problem why = {0};
+	struct watch w = {0};
+	struct ws_options o = {.servers = servers,
+			       .count = 1,
+			       .event = on_event,
+			       .state = on_state,
+			       .ctx = &w};
 	struct comfy_client *client;
 	struct web *web;
 	int64_t *direct, *gate;
