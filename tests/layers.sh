@@ -8,6 +8,7 @@ cd "${1:-src}" || exit 2
 	BEGIN {
 		may["base"]     = " base "
 		may["manifest"] = " base manifest "
+		may["media"]    = " base media "
 		may["http"]     = " base http "
 		may["auth"]     = " base auth "
 		may["input"]    = " base manifest input "
