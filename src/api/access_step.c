@@ -23,11 +23,40 @@ static void forget(void *ctx, struct exchange *x)
 	(void)x;
 }
 
-static void keys_late(void *ctx, struct exchange *x)
+static bool loopback(const char *address)
 {
-	(void)ctx;
-	answer_problem(x, NULL, PROBLEM_UNAUTHORIZED,
-		       "the keys to check this token could not be fetched");
+	return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
+static void deny(struct call *c, const char *challenge,
+		 const struct problem *why)
+{
+	struct reply r = {0};
+
+	if (challenge[0] != '\0')
+		reply_header(&r, "WWW-Authenticate", challenge);
+	answer_problem(c->x, &r, why->code, why->detail);
+}
+
+static enum access_outcome check(struct call *c, char *challenge,
+				 struct problem *why)
+{
+	return access_check(c->api->o.access,
+			    exchange_header(c->x, "Authorization"),
+			    (int64_t)time(NULL), &c->who, challenge, why);
+}
+
+/* The keys have not come: what was to be said without them. */
+static void keys_late(void *api, struct exchange *x)
+{
+	struct call c = {.api = api, .x = x, .request = exchange_request(x)};
+	char challenge[ACCESS_CHALLENGE_MAX] = "";
+	struct problem why = {.code = PROBLEM_UNAUTHORIZED};
+
+	if (check(&c, challenge, &why) == ACCESS_GRANTED)
+		api_handle(api, x);
+	else
+		deny(&c, challenge, &why);
 }
 
 static void wait_for_keys(struct call *c)
@@ -40,7 +69,7 @@ static void wait_for_keys(struct call *c)
 		return;
 	}
 	exchange_deadline(c->x, clock_monotonic_ms() + KEYS_WAIT_MS, keys_late,
-			  NULL);
+			  c->api);
 	w = mem_alloc(sizeof(*w));
 	w->ticket = exchange_ticket(c->x);
 	w->next = c->api->key_waiters;
@@ -56,8 +85,10 @@ void access_keys_renewed(struct api *a)
 		struct key_waiter *next = w->next;
 		struct exchange *x = server_exchange(a->server, w->ticket);
 
-		if (x != NULL)
+		if (x != NULL) {
+			exchange_no_deadline(x);
 			api_handle(a, x);
+		}
 		free(w);
 		w = next;
 	}
@@ -71,21 +102,6 @@ void access_forget_waiters(struct api *a)
 		free(a->key_waiters);
 		a->key_waiters = next;
 	}
-}
-
-static bool loopback(const char *address)
-{
-	return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
-}
-
-static void deny(struct call *c, const char *challenge,
-		 const struct problem *why)
-{
-	struct reply r = {0};
-
-	if (challenge[0] != '\0')
-		reply_header(&r, "WWW-Authenticate", challenge);
-	answer_problem(c->x, &r, why->code, why->detail);
 }
 
 bool access_step(struct call *c)
@@ -102,8 +118,7 @@ bool access_step(struct call *c)
 			       "the development key serves on loopback only");
 		return false;
 	}
-	switch (access_check(access, exchange_header(c->x, "Authorization"),
-			     (int64_t)time(NULL), &c->who, challenge, &why)) {
+	switch (check(c, challenge, &why)) {
 	case ACCESS_GRANTED:
 		return true;
 	case ACCESS_PENDING:

@@ -46,7 +46,8 @@ void link_signed(const struct api *a, struct buf *to, struct link_base base,
 
 	if (end_ms != 0 && until > end_ms)
 		until = end_ms;
-	expires = (uint64_t)(until / 1000);
+	/* Up: a URL is never over before its file. */
+	expires = (uint64_t)((until + 999) / 1000);
 	link_plain(to, base, path);
 	buf_addf(to, "?expires=%" PRIu64 "&signature=%s", expires,
 		 sign(a, path, expires, &arena));

@@ -143,6 +143,12 @@ void exchange_deadline(struct exchange *x, int64_t monotonic_ms,
 		  monotonic_ms);
 }
 
+void exchange_no_deadline(struct exchange *x)
+{
+	timer_stop(&x->connection->server->timers, &x->connection->timer);
+	x->late = NULL;
+}
+
 /* Answers. */
 
 static const char *reason(int status)

@@ -78,6 +78,7 @@ MUST_USE bool exchange_keep(struct exchange *x, exchange_gone_fn *gone,
 typedef void exchange_late_fn(void *ctx, struct exchange *x);
 void exchange_deadline(struct exchange *x, int64_t monotonic_ms,
 		       exchange_late_fn *late, void *ctx);
+void exchange_no_deadline(struct exchange *x);
 /* Frees the request (body, parameters, arena), so that one who waits costs a
  * few hundred bytes. The request id and method stay. */
 void exchange_forget_request(struct exchange *x);
