@@ -321,6 +321,7 @@ static inline bool rig_sql(struct rig *r, const char *sql)
 {
 	sqlite3 *db;
 	bool good = sqlite3_open(r->path, &db) == SQLITE_OK &&
+		    sqlite3_busy_timeout(db, RIG_MS) == SQLITE_OK &&
 		    sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
 
 	sqlite3_close(db);
@@ -334,6 +335,7 @@ static inline int rig_number(struct rig *r, const char *sql)
 	int n = -1;
 
 	if (sqlite3_open(r->path, &db) == SQLITE_OK &&
+	    sqlite3_busy_timeout(db, RIG_MS) == SQLITE_OK &&
 	    sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK &&
 	    sqlite3_step(s) == SQLITE_ROW)
 		n = sqlite3_column_int(s, 0);
