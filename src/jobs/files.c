@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/box.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
@@ -19,23 +18,23 @@
 #define FILE_MODE 0640 /* nginx reads them, by its group */
 #define ROOM_MS	  1000 /* how long an answer about free space holds */
 
-#define SYNCED 256 /* folders remembered as durable */
+#define BUCKETS	  4096
+#define DIR_MAX	  3800
+#define PATH_MOST 4096
 
 struct files {
 	char *root;
 	int64_t min_free;
 	atomic_llong asked_at; /* monotonic ms of the last statvfs */
 	atomic_bool room;
-	struct box box; /* guards what follows */
-	/* Jobs whose folder's own name is on disk for good, the latest. */
-	char synced[SYNCED][ID_SIZE];
-	size_t synced_at;
+	/* Buckets whose own name this process has made durable. */
+	atomic_bool synced[BUCKETS];
 };
 
 struct file_sink {
 	struct files *files;
 	char job[ID_SIZE];
-	char path[4096]; /* the temporary name */
+	char path[PATH_MOST]; /* the temporary name */
 	int fd;
 	int error; /* errno of the first failure; EFBIG: past the ceiling */
 	int64_t size, max;
@@ -71,7 +70,6 @@ struct files *files_open(const char *root, int64_t min_free_bytes,
 		return NULL;
 	f = mem_alloc(sizeof(*f));
 	f->root = mem_strdup(root);
-	box_init(&f->box);
 	f->min_free = min_free_bytes;
 	atomic_init(&f->asked_at, INT64_MIN / 2);
 	atomic_init(&f->room, true);
@@ -82,7 +80,6 @@ void files_close(struct files *f)
 {
 	if (f == NULL)
 		return;
-	box_finish(&f->box);
 	free(f->root);
 	free(f);
 }
@@ -101,16 +98,28 @@ bool files_have_room(struct files *f)
 	return atomic_load(&f->room);
 }
 
-/* The folder of a job; false for an id that is not of our making. */
-static bool job_dir(const struct files *f, const char *job, char *out,
-		    size_t size)
+/* Files of a job stand together in the bucket that the end of its id names:
+ * the end is random where the beginning is time. */
+static const char *bucket_of(const char *job)
+{
+	return job + ID_SIZE - 1 - 3;
+}
+
+static unsigned bucket_number(const char *job)
+{
+	return (unsigned)strtoul(bucket_of(job), NULL, 16);
+}
+
+/* The bucket's folder; false for an id that is not of our making. */
+static bool bucket_dir(const struct files *f, const char *job,
+		       char out[DIR_MAX])
 {
 	int n;
 
 	if (!id_valid(job))
 		return false;
-	n = snprintf(out, size, "%s/%s/%s", f->root, job + 34, job);
-	return n > 0 && (size_t)n < size;
+	n = snprintf(out, DIR_MAX, "%s/%s", f->root, bucket_of(job));
+	return n > 0 && n < DIR_MAX;
 }
 
 static bool name_valid(const char *name)
@@ -131,71 +140,38 @@ bool files_path(const char *job, const char *name, char out[FILES_PATH_MAX])
 {
 	if (!id_valid(job) || !name_valid(name))
 		return false;
-	return snprintf(out, FILES_PATH_MAX, "%s/%s/%s", job + 34, job, name) <
-	       FILES_PATH_MAX;
-}
-
-static bool known_synced(struct files *f, const char *job)
-{
-	bool known = false;
-
-	box_lock(&f->box);
-	for (size_t i = 0; i < SYNCED && !known; i++)
-		known = strcmp(f->synced[i], job) == 0;
-	box_unlock(&f->box);
-	return known;
-}
-
-static void set_synced(struct files *f, const char *job)
-{
-	box_lock(&f->box);
-	memcpy(f->synced[f->synced_at++ % SYNCED], job, ID_SIZE);
-	box_unlock(&f->box);
-}
-
-/* A folder that is removed and made again is another one. */
-static void forget_synced(struct files *f, const char *job)
-{
-	box_lock(&f->box);
-	for (size_t i = 0; i < SYNCED; i++)
-		if (strcmp(f->synced[i], job) == 0)
-			f->synced[i][0] = '\0';
-	box_unlock(&f->box);
+	return snprintf(out, FILES_PATH_MAX, "%s/%s-%s", bucket_of(job), job,
+			name) < FILES_PATH_MAX;
 }
 
 /*
- * Makes ROOT/xx/<job>; the folder is durable when this returns. That it is
- * there says nothing: another thread may have made it this moment, or a
- * process that died before its sync.
+ * Makes the bucket; its name is durable when this returns. That it is there
+ * says nothing: another thread may have made it this moment, or a process
+ * that died before its sync. There are few, so after a while this costs
+ * nothing.
  */
-static bool make_job_dir(struct files *f, const char *job, char *dir,
-			 size_t size, struct problem *why)
+static bool make_bucket(struct files *f, const char *job, char dir[DIR_MAX],
+			struct problem *why)
 {
-	char *slash;
-	bool done;
+	atomic_bool *synced;
 
-	if (!job_dir(f, job, dir, size))
+	if (!bucket_dir(f, job, dir))
 		return problem_set(why, PROBLEM_INTERNAL, job,
 				   "this is no job id");
-	if (!file_make_dirs(dir, DIR_MODE, why))
-		return false;
-	if (known_synced(f, job))
+	synced = &f->synced[bucket_number(job)];
+	if (atomic_load(synced))
 		return true;
-	/* The name of the folder stands in its parent, that one's in ROOT. */
-	slash = strrchr(dir, '/');
-	*slash = '\0';
-	done = file_sync_dir(dir, why) && file_sync_dir(f->root, why);
-	*slash = '/';
-	if (done)
-		set_synced(f, job);
-	return done;
+	if (!file_make_dirs(dir, DIR_MODE, why) || !file_sync_dir(f->root, why))
+		return false;
+	atomic_store(synced, true);
+	return true;
 }
 
 struct file_sink *files_begin(struct files *f, const char *job,
 			      int64_t max_bytes, struct problem *why)
 {
 	struct file_sink *s = mem_alloc(sizeof(*s));
-	char dir[3800], unique[ID_SIZE];
+	char dir[DIR_MAX], unique[ID_SIZE];
 
 	s->fd = -1;
 	if (!files_have_room(f)) {
@@ -203,10 +179,10 @@ struct file_sink *files_begin(struct files *f, const char *job,
 			    "the disk is as good as full");
 		goto fail;
 	}
-	if (!make_job_dir(f, job, dir, sizeof(dir), why))
+	if (!make_bucket(f, job, dir, why))
 		goto fail;
 	id_v4(unique);
-	snprintf(s->path, sizeof(s->path), "%s/.%s.tmp", dir, unique);
+	snprintf(s->path, sizeof(s->path), "%s/%s-.%s.tmp", dir, job, unique);
 	s->fd = open(s->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 		     FILE_MODE);
 	if (s->fd < 0) {
@@ -274,17 +250,25 @@ void file_sink_abort(struct file_sink *s)
 	free(s);
 }
 
-/* The folder of the temporary file, to be renamed within. */
+/*
+ * Renamed first and synced then: one sync makes bytes and name durable
+ * together, where the other order needs two. Nobody looks at the name before
+ * the job's end is stored.
+ */
 static bool settle(struct file_sink *s, const char *name, struct problem *why)
 {
-	char to[4096];
+	char to[PATH_MOST];
 	char *slash = strrchr(s->path, '/');
-	int n = snprintf(to, sizeof(to), "%.*s/%s", (int)(slash - s->path),
-			 s->path, name);
+	int n = snprintf(to, sizeof(to), "%.*s/%s-%s", (int)(slash - s->path),
+			 s->path, s->job, name);
 
 	if (n < 0 || (size_t)n >= sizeof(to))
 		return problem_set(why, PROBLEM_INTERNAL, name, "too long");
-	if (fsync(s->fd) != 0 || rename(s->path, to) != 0)
+	if (rename(s->path, to) != 0)
+		return problem_set(why, PROBLEM_INTERNAL, to, "%s",
+				   strerror(errno));
+	memcpy(s->path, to, sizeof(to)); /* to be removed if this fails */
+	if (fsync(s->fd) != 0)
 		return problem_set(why, PROBLEM_INTERNAL, to, "%s",
 				   strerror(errno));
 	*strrchr(to, '/') = '\0';
@@ -322,7 +306,7 @@ bool file_sink_commit(struct file_sink *s, const char *name, int64_t *size,
 
 bool files_exists(struct files *f, const char *job, const char *name)
 {
-	char path[4096], below[FILES_PATH_MAX];
+	char path[PATH_MOST], below[FILES_PATH_MAX];
 	struct stat st;
 
 	if (!files_path(job, name, below))
@@ -331,34 +315,63 @@ bool files_exists(struct files *f, const char *job, const char *name)
 	return lstat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-bool files_remove_job(struct files *f, const char *job, struct problem *why)
+/* Is it a file of that job, also one that was never finished? */
+static bool belongs(const char *entry, const char *job)
 {
-	char dir[4096];
-
-	if (!job_dir(f, job, dir, sizeof(dir)))
-		return problem_set(why, PROBLEM_INTERNAL, job,
-				   "this is no job id");
-	forget_synced(f, job);
-	return file_remove_tree(dir, why);
+	return strncmp(entry, job, ID_SIZE - 1) == 0 &&
+	       entry[ID_SIZE - 1] == '-';
 }
 
-static bool share_one(int from, int to, const char *name, struct problem *why)
+bool files_remove_job(struct files *f, const char *job, struct problem *why)
 {
-	if (linkat(from, name, to, name, 0) == 0 || errno == EEXIST)
+	char path[DIR_MAX];
+	struct dirent *entry;
+	bool done = true;
+	DIR *dir;
+
+	if (!bucket_dir(f, job, path))
+		return problem_set(why, PROBLEM_INTERNAL, job,
+				   "this is no job id");
+	dir = opendir(path);
+	if (dir == NULL)
+		return errno == ENOENT ||
+		       problem_set(why, PROBLEM_INTERNAL, path, "%s",
+				   strerror(errno));
+	while ((entry = readdir(dir)) != NULL)
+		if (belongs(entry->d_name, job) &&
+		    unlinkat(dirfd(dir), entry->d_name, 0) != 0 &&
+		    errno != ENOENT)
+			done = problem_set(why, PROBLEM_INTERNAL, entry->d_name,
+					   "%s", strerror(errno));
+	closedir(dir);
+	return done;
+}
+
+/* entry is "<from>-<name>"; it gets the other job's id before the name. */
+static bool share_one(int from, int to, const char *entry, const char *job,
+		      struct problem *why)
+{
+	const char *name = entry + ID_SIZE;
+	char target[ID_SIZE + FILES_NAME_MAX + 1];
+
+	if (!name_valid(name))
+		return true; /* not finished */
+	snprintf(target, sizeof(target), "%s-%s", job, name);
+	if (linkat(from, entry, to, target, 0) == 0 || errno == EEXIST)
 		return true;
-	return problem_set(why, PROBLEM_INTERNAL, name, "%s", strerror(errno));
+	return problem_set(why, PROBLEM_INTERNAL, entry, "%s", strerror(errno));
 }
 
 bool files_share_job(struct files *f, const char *from, const char *to,
 		     struct problem *why)
 {
-	char source[3800], target[3800];
+	char source[DIR_MAX], target[DIR_MAX];
 	struct dirent *entry;
 	bool done = true;
 	DIR *dir;
 	int fd;
 
-	if (!job_dir(f, from, source, sizeof(source)))
+	if (!bucket_dir(f, from, source))
 		return problem_set(why, PROBLEM_INTERNAL, from,
 				   "this is no job id");
 	dir = opendir(source);
@@ -366,7 +379,7 @@ bool files_share_job(struct files *f, const char *from, const char *to,
 		return errno == ENOENT || /* it gave no files */
 		       problem_set(why, PROBLEM_INTERNAL, source, "%s",
 				   strerror(errno));
-	if (!make_job_dir(f, to, target, sizeof(target), why)) {
+	if (!make_bucket(f, to, target, why)) {
 		closedir(dir);
 		return false;
 	}
@@ -374,8 +387,9 @@ bool files_share_job(struct files *f, const char *from, const char *to,
 	done = fd >= 0 || problem_set(why, PROBLEM_INTERNAL, target, "%s",
 				      strerror(errno));
 	while (done && (entry = readdir(dir)) != NULL)
-		if (name_valid(entry->d_name))
-			done = share_one(dirfd(dir), fd, entry->d_name, why);
+		if (belongs(entry->d_name, from))
+			done = share_one(dirfd(dir), fd, entry->d_name, to,
+					 why);
 	closedir(dir);
 	if (fd >= 0)
 		close(fd);
@@ -387,12 +401,15 @@ static void each_below(const char *path, void (*fn)(void *ctx, const char *job),
 {
 	DIR *dir = opendir(path);
 	struct dirent *entry;
+	char job[ID_SIZE];
 
 	if (dir == NULL)
 		return;
-	while ((entry = readdir(dir)) != NULL)
-		if (id_valid(entry->d_name))
-			fn(ctx, entry->d_name);
+	while ((entry = readdir(dir)) != NULL) {
+		snprintf(job, sizeof(job), "%.*s", ID_SIZE - 1, entry->d_name);
+		if (id_valid(job) && belongs(entry->d_name, job))
+			fn(ctx, job);
+	}
 	closedir(dir);
 }
 
@@ -401,12 +418,12 @@ void files_each_job(struct files *f, void (*fn)(void *ctx, const char *job),
 {
 	DIR *root = opendir(f->root);
 	struct dirent *entry;
-	char path[4096];
+	char path[PATH_MOST];
 
 	if (root == NULL)
 		return;
 	while ((entry = readdir(root)) != NULL) {
-		if (strlen(entry->d_name) != 2 || entry->d_name[0] == '.')
+		if (strlen(entry->d_name) != 3 || entry->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", f->root, entry->d_name);
 		each_below(path, fn, ctx);

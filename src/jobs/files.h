@@ -10,10 +10,11 @@
 #include "base/problem.h"
 
 /*
- * Output files on disk: ROOT/<last two of id>/<job id>/<name>. Names are ours.
- * A file is written under a temporary name, synced, renamed, and its folder
- * synced before the job's end is stored, so it is there whole or not at all.
- * Any thread; each file has one writer.
+ * Output files on disk: ROOT/<last three of id>/<job id>-<name>. Names are
+ * ours. A file is written under a temporary name, renamed, and synced with its
+ * folder before the job's end is stored, so it is there whole or not at all. A
+ * job has no folder of its own: making one would cost more than its file. Any
+ * thread; each file has one writer.
  */
 struct files;
 
@@ -41,7 +42,7 @@ MUST_USE bool file_sink_commit(struct file_sink *s, const char *name,
 			       struct problem *why);
 void file_sink_abort(struct file_sink *s);
 
-/* "ab/0193…/image.png" for X-Accel-Redirect; false for a name or id that is
+/* "abc/0193…-image.png" for X-Accel-Redirect; false for a name or id that is
  * not of our making. */
 #define FILES_PATH_MAX 160
 MUST_USE bool files_path(const char *job, const char *name,
@@ -49,13 +50,14 @@ MUST_USE bool files_path(const char *job, const char *name,
 bool files_exists(struct files *f, const char *job, const char *name);
 MUST_USE bool files_remove_job(struct files *f, const char *job,
 			       struct problem *why);
-/* Hard links every file of one job into another's folder (run.reuse). */
+/* Hard links every file of one job as one of another (run.reuse). */
 MUST_USE bool files_share_job(struct files *f, const char *from, const char *to,
 			      struct problem *why);
 /* True while the disk has min_free left; looked at often, so it is cheap (one
  * statvfs a second). */
 bool files_have_room(struct files *f);
-/* Calls fn for each job folder on disk (the janitor looks for strays). */
+/* Calls fn for each file on disk with the job's id, so more than once for a job
+ * with several (the janitor looks for strays). */
 void files_each_job(struct files *f, void (*fn)(void *ctx, const char *job),
 		    void *ctx);
 

@@ -69,9 +69,9 @@ static void hostile_names(void)
 
 		ok(path == names[i].good, "path of \"%s\"", names[i].name);
 		if (path) {
-			snprintf(want, sizeof(want), "%s/%s/%s", id + 34, id,
+			snprintf(want, sizeof(want), "%s/%s-%s", id + 33, id,
 				 names[i].name);
-			is_str(out, want, "it is below the job");
+			is_str(out, want, "it is one of the job");
 		}
 		ok(file_sink_commit(s, names[i].name, &size, sha, &why) ==
 			   names[i].good,
@@ -97,16 +97,16 @@ static unsigned entries(const char *job, bool *odd)
 	DIR *d;
 	struct dirent *e;
 
-	snprintf(path, sizeof(path), "%s/%s/%s", r.root, job + 34, job);
+	snprintf(path, sizeof(path), "%s/%s", r.root, job + 33);
 	d = opendir(path);
 	*odd = false;
 	while (d != NULL && (e = readdir(d)) != NULL) {
 		char unused[FILES_PATH_MAX];
 
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+		if (strncmp(e->d_name, job, ID_SIZE - 1) != 0)
 			continue;
 		n++;
-		if (!files_path(job, e->d_name, unused))
+		if (!files_path(job, e->d_name + ID_SIZE, unused))
 			*odd = true;
 	}
 	if (d != NULL)
@@ -139,7 +139,7 @@ static void whole_or_not_at_all(void)
 	   "committed");
 	is_str(sha, abc, "SHA-256");
 	ok(entries(id, &odd) == 1 && !odd, "under its own name alone");
-	snprintf(path, sizeof(path), "%s/%s/%s/a.txt", r.root, id + 34, id);
+	snprintf(path, sizeof(path), "%s/%s/%s-a.txt", r.root, id + 33, id);
 	ok(stat(path, &st) == 0 && (st.st_mode & 0777) == 0640 &&
 		   st.st_size == 3,
 	   "readable for the group, not for the world");
@@ -193,8 +193,8 @@ static void shared(void)
 	ok(entries(to, &odd) == 2 && !odd, "both files, no temporary one");
 	ok(files_share_job(r.files, from, to, &why), "twice is fine");
 	file_sink_abort(s);
-	snprintf(a, sizeof(a), "%s/%s/%s/a.png", r.root, from + 34, from);
-	snprintf(b, sizeof(b), "%s/%s/%s/a.png", r.root, to + 34, to);
+	snprintf(a, sizeof(a), "%s/%s/%s-a.png", r.root, from + 33, from);
+	snprintf(b, sizeof(b), "%s/%s/%s-a.png", r.root, to + 33, to);
 	ok(stat(a, &st) == 0 && stat(b, &other) == 0 &&
 		   st.st_ino == other.st_ino,
 	   "by a link, not by a copy");
@@ -254,25 +254,28 @@ static void see(void *ctx, const char *job)
 static void each_job(void)
 {
 	struct problem why = {0};
-	char id[ID_SIZE], path[200];
+	char id[ID_SIZE], path[200], sha[DIGEST_HEX_SIZE];
 	struct files *f;
+	int64_t size;
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/each/", r.folder);
 	f = files_open(path, 0, &why);
 	rig_must(f != NULL);
 	id_v7(id);
-	file_sink_abort(files_begin(f, id, 1, &why));
-	snprintf(path, sizeof(path), "%s/each/xx", r.folder);
+	ok(file_sink_commit(files_begin(f, id, 1, &why), "one.x", &size, sha,
+			    &why),
+	   "a file");
+	snprintf(path, sizeof(path), "%s/each/xxx", r.folder);
 	rig_must(mkdir(path, 0700) == 0);
-	snprintf(path, sizeof(path), "%s/each/xx/lost+found", r.folder);
+	snprintf(path, sizeof(path), "%s/each/xxx/lost+found", r.folder);
 	rig_must(mkdir(path, 0700) == 0);
 	snprintf(path, sizeof(path), "%s/each/README", r.folder);
 	fd = open(path, O_CREAT | O_WRONLY, 0600);
 	rig_must(fd >= 0);
 	close(fd);
 	files_each_job(f, see, id);
-	ok(seen == 1, "each job's folder, and nothing else");
+	ok(seen == 1, "each job that has a file, and nothing else");
 	files_close(f);
 	files_close(NULL);
 }
