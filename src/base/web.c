@@ -216,6 +216,15 @@ static void set_rules(CURL *easy)
 	SET(easy, CURLOPT_SEEKFUNCTION, on_rewind);
 }
 
+static CURL *new_handle(void)
+{
+	CURL *easy = curl_easy_init();
+
+	must(easy != NULL);
+	set_rules(easy);
+	return easy;
+}
+
 struct web *web_create(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -223,11 +232,10 @@ struct web *web_create(void)
 
 	pthread_once(&once, global_init);
 	w->multi = curl_multi_init();
-	w->easy = curl_easy_init();
-	must(w->multi != NULL && w->easy != NULL);
+	must(w->multi != NULL);
+	w->easy = new_handle();
 	must(curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS) ==
 	     CURLM_OK);
-	set_rules(w->easy);
 	return w;
 }
 
@@ -369,6 +377,12 @@ enum web_outcome web_do(struct web *w, const struct web_call *call,
 	answer->status = (int)status;
 	explain(answer, outcome, result, error);
 	forget_call(w->easy);
+	/* curl 8 asks a handle once more for the rewind that was refused, for
+	 * any call that follows. The connections stay: the multi has them. */
+	if (result != CURLE_OK) {
+		curl_easy_cleanup(w->easy);
+		w->easy = new_handle();
+	}
 	curl_slist_free_all(headers);
 	return outcome;
 }
