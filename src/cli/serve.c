@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -152,5 +153,7 @@ int cli_serve(int argc, char **argv)
 	}
 	if (optind < argc)
 		return cli_usage(usage_text);
+	/* nginx reads the output files by its group, whatever was set. */
+	umask(0027);
 	return with_config(path, print_only);
 }

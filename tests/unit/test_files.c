@@ -299,6 +299,7 @@ static void no_room(void)
 
 int main(void)
 {
+	umask(0027); /* as the daemon sets it */
 	rig_folder(&r);
 	hostile_names();
 	whole_or_not_at_all();
