@@ -58,7 +58,7 @@ node_tests() {
 	for file; do
 		[ -f "$file" ] || continue
 		name=$(basename "$file" .test.mjs)
-		timeout 900 node --test --test-reporter=tap "$file" \
+		timeout -k 10 900 node --test --test-reporter=tap "$file" \
 			>"$out/$name.tap" 2>"$out/$name.err"
 		rc=$?
 		good=$(sed -n 's/^# pass //p' "$out/$name.tap")

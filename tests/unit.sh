@@ -4,7 +4,7 @@
 good=0 bad=0 skipped=0 programs=0
 for t; do
 	programs=$((programs + 1))
-	timeout "${UNIT_TIMEOUT:-300}" "$t" >"$t.tap" 2>"$t.err"
+	timeout -k 10 "${UNIT_TIMEOUT:-300}" "$t" >"$t.tap" 2>"$t.err"
 	rc=$?
 	g=$(grep -c '^ok ' "$t.tap")
 	b=$(grep -c '^not ok ' "$t.tap")
