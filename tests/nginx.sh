@@ -174,12 +174,18 @@ start() {
 	fail "it did not start, see $dir/logs"
 }
 
+# Also when nobody has collected its status: in a container PID 1 may not.
+ended() {
+	! kill -0 "$pid" 2>/dev/null ||
+		grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" 2>/dev/null
+}
+
 stop() {
 	alive || return 0
 	kill -TERM "$pid"
 	for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 \
 		21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40; do
-		kill -0 "$pid" 2>/dev/null || return 0
+		! ended || return 0
 		sleep 0.05
 	done
 	kill -KILL "$pid"
