@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -344,6 +345,11 @@ static bool write_records(struct connection *c, const void *head, size_t n,
 
 	records_init(&out, c->id, &h, &b, end);
 	sent = connection_write(c, out.iov, out.count);
+	/* The end of the connection goes out right behind that of the answer:
+	 * nginx, which finds both at once, does not keep it for a next request
+	 * that nobody would read. */
+	if (sent && end && c->server->draining && connection_backlog(c) == 0)
+		shutdown(c->fd, SHUT_WR);
 	records_finish(&out);
 	return sent;
 }
