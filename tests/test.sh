@@ -74,7 +74,11 @@ node_tests() {
 }
 
 check layers tests/layers.sh src
-tests/unit.sh "$BUILD"/unit/test_* | tee "$out/unit.log"
+set --
+for source in tests/unit/test_*.c; do
+	set -- "$@" "$BUILD/unit/$(basename "$source" .c)"
+done
+tests/unit.sh "$@" | tee "$out/unit.log"
 line=$(tail -n 1 "$out/unit.log")
 good=$(echo "$line" | sed -n 's/^unit: \([0-9]*\) ok.*/\1/p')
 bad=$(echo "$line" | sed -n 's/.* \([0-9]*\) failed.*/\1/p')

@@ -70,6 +70,11 @@ problem() {
 await() { timeout 20 sh -c 'tail -n +1 -f "$1" | grep -q -m 1 -- "$2"' - \
 	"$2" "$1"; }
 
+# nginx's own folders for them may not be ours.
+temporary='client_body_temp_path body; fastcgi_temp_path fastcgi;
+	proxy_temp_path proxy; scgi_temp_path scgi; uwsgi_temp_path uwsgi;'
+temporary=$(echo "$temporary" | tr '\n\t' '  ')
+
 test_syntax() {
 	"$top/tests/nginx.sh" write "$dir/w" 8080 "$dir/s" "$dir/files"
 	ok 'nginx -t: the prefix of tests/nginx.sh' \
@@ -80,11 +85,12 @@ test_syntax() {
 		nginx -t -q -p "$dir/wt" -c "$dir/wt/nginx.conf" -e stderr
 
 	# As it is shipped, but for the paths, ports and user.
-	sed -e "s|/etc/comfygate/tls/fullchain.pem|$dir/wt/tls.pem|" \
-		-e "s|/etc/comfygate/tls/privkey.pem|$dir/wt/tls.key|" \
-		-e "s|/etc/nginx/mime.types|$dir/wt/mime.types|" \
-		-e "s|/var/log/nginx/|$dir/wt/logs/|" \
-		-e "s|/run/nginx.pid|$dir/wt/whole.pid|" \
+	sed -e 's|/etc/comfygate/tls/fullchain.pem|tls.pem|' \
+		-e 's|/etc/comfygate/tls/privkey.pem|tls.key|' \
+		-e 's|/etc/nginx/mime.types|mime.types|' \
+		-e 's|/var/log/nginx/|logs/|' \
+		-e 's|/run/nginx.pid|whole.pid|' \
+		-e "s|^http {|&$temporary|" \
 		-e 's|listen 80;|listen 127.0.0.1:8081;|' \
 		-e 's|listen 443 |listen 127.0.0.1:8443 |' \
 		-e '/^user /d' "$top/nginx/comfygate.conf" >"$dir/wt/whole.conf"
@@ -98,6 +104,7 @@ test_syntax() {
 	error_log logs/other.log;
 	events { }
 	http {
+		$temporary
 		access_log off;
 		include comfygate/comfygate-http.conf;
 		server {
@@ -317,11 +324,8 @@ test_restart() {
 }
 
 test_other() {
-	socket=$dir/s
-	sed -i "s|127.0.0.1:8082|unix:$dir/other.sock|;
-		s|^pid .*|pid $dir/wt/nginx.pid;|" "$dir/wt/other.conf"
-	sed -i "s|unix:$dir/s;|unix:$socket;|" \
-		"$dir/wt/comfygate/comfygate-http.conf"
+	sed -i "s|127.0.0.1:8082|\"unix:$dir/other.sock\"|;
+		s|^pid .*|pid nginx.pid;|" "$dir/wt/other.conf"
 	[ "$(id -u)" -ne 0 ] ||
 		sed -i "1i user $(id -un) $(id -gn);" "$dir/wt/other.conf"
 	ok 'another server with the includes starts' \
