@@ -179,8 +179,11 @@ test('two backends, one hangs: its job moves', async (t) => {
 	const g = await Gate.start({ standins: pair, endpoints, scope: 'all',
 		env: { COMFYGATE_STALL: '1s' } });
 	t.after(async () => {
-		await g.stop();
-		await Promise.all(pair.map((s) => s.stop()));
+		try {
+			await g.stop();
+		} finally {
+			await Promise.all(pair.map((s) => s.stop()));
+		}
 	});
 	watch(g, canaries(pair));
 	await pair[0].fault({ kind: 'hang' });
@@ -200,8 +203,11 @@ test('three backends share the load', async (t) => {
 		Standin.start(['--step-ms', '20'])));
 	const g = await Gate.start({ standins: fleet, endpoints, scope: 'all' });
 	t.after(async () => {
-		await g.stop();
-		await Promise.all(fleet.map((s) => s.stop()));
+		try {
+			await g.stop();
+		} finally {
+			await Promise.all(fleet.map((s) => s.stop()));
+		}
 	});
 	watch(g, canaries(fleet));
 	await until('all are up', async () => (await g.call('/readyz',

@@ -35,8 +35,11 @@ async function house(t, env = {}) {
 	const gate = await Gate.start({ standins: [standin], endpoints, env,
 		scope: 'all' });
 	t.after(async () => {
-		await gate.stop();
-		await standin.stop();
+		try {
+			await gate.stop();
+		} finally {
+			await standin.stop();
+		}
 	});
 	const run = (name, o = {}) =>
 		gate.call(`/v1/${name}`, { body: card(), ...o });

@@ -14,8 +14,11 @@ async function house(t, o = {}) {
 	const gate = await Gate.start({ standins: [standin], endpoints,
 		scope: 'all', ...o });
 	t.after(async () => {
-		await gate.stop();
-		await standin.stop();
+		try {
+			await gate.stop();
+		} finally {
+			await standin.stop();
+		}
 		rmSync(endpoints, { recursive: true });
 	});
 	return { standin, gate, endpoints };
