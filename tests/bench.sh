@@ -31,6 +31,7 @@ die() {
 
 # FILE PID PATTERN: the first line like that, while its writer lives.
 await_line() {
+	: >>"$1" # its writer may not have made it yet
 	tail -n +1 -f --pid="$2" "$1" 2>/dev/null | grep -m 1 -E "$3"
 }
 
