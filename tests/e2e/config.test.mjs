@@ -1,7 +1,9 @@
 // The settings, by file and by environment; and that the pages in docs/ say
 // what the program does.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+	chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -194,7 +196,8 @@ test('keys or state that cannot be used stop the start', async () => {
 	assert.equal(short.code, 1);
 	assert.match(short.err, /32/);
 	const open = join(dir, 'open');
-	writeFileSync(open, 'x'.repeat(40), { mode: 0o644 });
+	writeFileSync(open, 'x'.repeat(40));
+	chmodSync(open, 0o644);
 	const seen = await serve({ ...env, COMFYGATE_SECRET_FILE: open });
 	assert.equal(seen.code, 1);
 	assert.match(seen.err, /open/);
