@@ -362,7 +362,7 @@ void house_close(struct house *h, int64_t ms)
 	}
 	/* Callers whose jobs end meanwhile get their answers. */
 	if (h->pool != NULL)
-		pool_stop(h->pool, ms * 3 / 4);
+		pool_end(h->pool, ms * 3 / 4);
 	if (h->server != NULL)
 		let_out(h, until);
 	keys_stop(h->keys);
@@ -372,6 +372,8 @@ void house_close(struct house *h, int64_t ms)
 	api_close_reader(h->api);
 	store_close(h->store);
 	server_finish(h->server, 0);
+	/* Until here requests and the store could still ask the pool. */
+	pool_free(h->pool);
 	api_destroy(h->api);
 	access_destroy(h->access);
 	board_destroy(h->board);

@@ -136,10 +136,13 @@ static struct ws *sockets_start(struct pool *p, struct problem *why)
 	return ws;
 }
 
-static void pool_free(struct pool *p)
+void pool_free(struct pool *p)
 {
-	struct shared *sh = &p->shared;
+	struct shared *sh;
 
+	if (p == NULL)
+		return;
+	sh = &p->shared;
 	for (size_t i = 0; i < p->slot_count; i++)
 		inbox_finish(&p->slots[i].inbox);
 	for (size_t i = 0; i < sh->backend_count; i++)
@@ -214,7 +217,7 @@ static bool slots_through(struct pool *p, int64_t until)
 	}
 }
 
-void pool_stop(struct pool *p, int64_t ms)
+void pool_end(struct pool *p, int64_t ms)
 {
 	struct shared *sh;
 
@@ -236,6 +239,11 @@ void pool_stop(struct pool *p, int64_t ms)
 	ws_stop(sh->ws);
 	health_stop(sh->health);
 	janitor_stop(p->janitor);
+}
+
+void pool_stop(struct pool *p, int64_t ms)
+{
+	pool_end(p, ms);
 	pool_free(p);
 }
 

@@ -45,6 +45,10 @@ MUST_USE struct pool *pool_start(const struct pool_options *o,
 /* Stop claiming; slots finish the job they have while time is left, then
  * leave it in its phase for the next start. Joins all within about `ms`. */
 void pool_stop(struct pool *p, int64_t ms);
+/* The same in two steps: between them it runs nothing, but others may still ask
+ * for its state or cancel. */
+void pool_end(struct pool *p, int64_t ms);
+void pool_free(struct pool *p);
 /* From the store's listener: a running job is to be canceled. Never blocks. */
 void pool_cancel(struct pool *p, const char *job_id);
 

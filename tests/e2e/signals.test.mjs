@@ -96,6 +96,12 @@ test('SIGTERM: new callers get 503 and come again', async (t) => {
 	assert.equal(refused.json.type, '/problems/shutting-down');
 	assert.ok(refused.headers['retry-after']);
 	await standin.release();
+	// Asked until the last moment, when much is closed already.
+	await until('nobody answers', async () => {
+		const r = await gate.call('/readyz', { token: false });
+		assert.equal(r.status, 503);
+		return r.json.type === '/problems/shutting-down';
+	});
 	assert.equal(await stopped, 0);
 	assert.equal((await parked).status, 200);
 	const away = await request(gate.url + '/v1/card',
