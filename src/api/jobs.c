@@ -12,6 +12,7 @@
 #define LIST_DEFAULT 20
 #define LIST_LIMIT   100
 #define LIST_MAX     (32 * 1024 * 1024)
+#define LIST_FULL    (4 * 1024 * 1024) /* a page ends after so many bytes */
 
 void job_get(struct call *c)
 {
@@ -87,7 +88,7 @@ void jobs_list(struct call *c)
 	struct store_query q;
 	struct json_writer w;
 	struct job *jobs;
-	size_t count;
+	size_t count, shown = 0;
 	struct buf b;
 
 	if (!read_query(c, &q))
@@ -102,11 +103,12 @@ void jobs_list(struct call *c)
 	json_open(&w, '{');
 	json_put_key(&w, "jobs");
 	json_open(&w, '[');
-	for (size_t i = 0; i < count && i + 1 < q.limit; i++)
-		job_view_write(c->api, base, &jobs[i], c->arena, &w);
+	/* Large jobs make a short page, never an answer that cannot be sent. */
+	while (shown < count && shown + 1 < q.limit && b.len < LIST_FULL)
+		job_view_write(c->api, base, &jobs[shown++], c->arena, &w);
 	json_close(&w, ']');
 	json_member_string(&w, "next_cursor",
-			   count == q.limit ? jobs[count - 2].id : NULL);
+			   shown < count ? jobs[shown - 1].id : NULL);
 	json_close(&w, '}');
 	answer_json(c->x, NULL, 200, &b);
 	buf_finish(&b);
