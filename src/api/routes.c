@@ -1,7 +1,9 @@
 #include <assert.h>
+#include <string.h>
 
 #include "api/answer.h"
 #include "api/private.h"
+#include "base/text.h"
 
 /* Who may come in before the resource looks itself. */
 enum door {
@@ -66,6 +68,17 @@ static void method_not_allowed(struct call *c)
 		       "this path answers to other methods");
 }
 
+/* What is not well formed must not look like a value that was left out. */
+static bool query_valid(struct call *c)
+{
+	const char *query = c->request->query;
+	char *plain;
+
+	return text_percent_decode(c->arena, query, strlen(query), true,
+				   &plain) &&
+	       text_utf8(plain, strlen(plain));
+}
+
 void api_handle(void *api, struct exchange *x)
 {
 	struct call c = {
@@ -86,6 +99,11 @@ void api_handle(void *api, struct exchange *x)
 		return;
 	case ROUTE_FOUND:
 		break;
+	}
+	if (!query_valid(&c)) {
+		answer_problem(x, NULL, PROBLEM_MALFORMED_REQUEST,
+			       "the query is not well formed");
+		return;
 	}
 	if (c.request->body_too_large) {
 		answer_problem(x, NULL, PROBLEM_TOO_LARGE,
