@@ -153,6 +153,11 @@ static void stream(struct call *c, const struct job *job)
 	struct reply r = {.status = 200, .content_type = "text/event-stream"};
 	struct waiter *w;
 
+	if (strcmp(c->request->method, "HEAD") == 0) {
+		r.body = "";
+		exchange_reply(c->x, &r);
+		return;
+	}
 	if (!exchange_keep(c->x, parking_nobody, NULL)) {
 		answer_problem(c->x, NULL, PROBLEM_QUEUE_FULL,
 			       "too many callers are waiting");
