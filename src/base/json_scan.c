@@ -336,6 +336,8 @@ static bool scan_all(struct scanner *s)
 	do {
 		bool empty = false;
 
+		if (s->out->count >= JSON_VALUES_MOST)
+			return wrong(s, "there are too many values");
 		if (peek(s) == '{' || peek(s) == '[') {
 			if (!open_container(s, &empty))
 				return false;

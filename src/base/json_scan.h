@@ -13,6 +13,9 @@
  * the keys unescaped.
  */
 #define JSON_DEPTH_MOST 500 /* below cJSON's own limit, and its stack */
+/* A value of two bytes takes a hundred as a tree: 64 MiB of [] after [] would
+ * take gigabytes. */
+#define JSON_VALUES_MOST 2000000
 
 struct json_scan {
 	struct json_span *spans; /* of each value, in document order */

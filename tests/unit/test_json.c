@@ -686,8 +686,32 @@ static void test_writing(void)
 	buf_finish(&b);
 }
 
+static void test_many(void)
+{
+	size_t count = 2000000; /* values beside the array around them */
+	char *text = mem_alloc(2 * count + 2);
+	struct problem why = {0};
+	struct json_doc *doc;
+
+	text[0] = '[';
+	for (size_t i = 0; i < count; i++)
+		memcpy(text + 1 + 2 * i, "0,", 2);
+	text[2 * count] = ']';
+	doc = json_parse(text, 2 * count + 1, 4, &why);
+	ok(doc == NULL && strstr(why.detail, "too many values") != NULL,
+	   "two million and one values are too many");
+	json_free(doc);
+	text[2 * count - 2] = ']';
+	doc = json_parse(text, 2 * count - 1, 4, &why);
+	ok(doc != NULL && json_count(json_root(doc)) == count - 1,
+	   "two million are not");
+	json_free(doc);
+	free(text);
+}
+
 int main(void)
 {
+	test_many();
 	test_grammar();
 	test_messages();
 	test_depth();
