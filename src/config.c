@@ -276,6 +276,10 @@ static void check_whole(struct config *c, struct problem_list *errors)
 	if (*c->public_url != '\0' && !config_url_is_http(c->public_url))
 		problem_list_add(errors, "public_url", "url",
 				 "must begin with http:// or https://");
+	else if (c->public_url[strcspn(c->public_url, "?#\"<>\\ \t\r\n")])
+		problem_list_add(errors, "public_url", "url",
+				 "must be the beginning of a URL: scheme, host "
+				 "and perhaps a path");
 	if (*c->jwks_file == '\0' && *c->jwks_url == '\0' &&
 	    *c->pem_file == '\0' && *c->secret_file == '\0')
 		problem_list_add(errors, "jwks_file", "required",
