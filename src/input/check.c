@@ -137,19 +137,6 @@ static bool plain_decimal(const char *s)
 	return *s != '\0' && s[strspn(s, "0123456789")] == '\0';
 }
 
-/* As the published contract has it: inputs that can go beyond what a double
- * holds exactly also take a string of digits, for callers whose JSON library
- * rounds. */
-static bool takes_digits(const struct input *in)
-{
-	if (in->type == INPUT_SEED)
-		return true;
-	return in->enum_count == 0 &&
-	       (in->minimum == NULL || in->maximum == NULL ||
-		num_beyond_double(*in->minimum) ||
-		num_beyond_double(*in->maximum));
-}
-
 static bool read_integer(const struct look *l, struct integer *n)
 {
 	const char *number = json_number(l->given);
@@ -168,7 +155,7 @@ static bool read_integer(const struct look *l, struct integer *n)
 			      "be an integer from -2^63 to 2^64-1, or a string "
 			      "of its digits",
 			      "");
-	if (!takes_digits(l->in) && !num_beyond_double(*n))
+	if (!input_takes_digits(l->in) && !num_beyond_double(*n))
 		return broken(l, "type",
 			      "be a number: only integers beyond "
 			      "9007199254740991 may be strings",

@@ -1,6 +1,5 @@
 #include <assert.h>
 
-#include "base/num.h"
 #include "manifest/contract.h"
 #include "manifest/promise.h"
 
@@ -16,14 +15,6 @@ static void put_texts(struct json_writer *w, const char *title,
 		json_member_string(w, "title", title);
 	if (description != NULL)
 		json_member_string(w, "description", description);
-}
-
-/* Integers that a double may round are also taken as decimal strings. */
-static bool goes_beyond_double(const struct input *in)
-{
-	return in->minimum == NULL || in->maximum == NULL ||
-	       num_beyond_double(*in->minimum) ||
-	       num_beyond_double(*in->maximum);
 }
 
 static void put_seed(struct json_writer *w, const struct input *in)
@@ -57,7 +48,7 @@ static void put_input(struct json_writer *w, const struct input *in)
 		put_choices(w, in);
 		break;
 	case INPUT_INTEGER:
-		if (in->enum_count == 0 && goes_beyond_double(in)) {
+		if (input_takes_digits(in)) {
 			json_member_raw(w, "type", "[\"integer\",\"string\"]");
 			json_member_string(w, "pattern", DIGITS);
 			break;

@@ -183,7 +183,10 @@ struct endpoint {
 struct endpoint *endpoint_keep(struct endpoint *e);
 void endpoint_drop(struct endpoint *e); /* NULL is fine */
 
-const char *input_type_name(enum input_type t);	  /* "string" */
+const char *input_type_name(enum input_type t); /* "string" */
+/* Whether an integer or seed also takes a string of digits, as its contract
+ * says: for callers whose JSON library rounds what a double cannot hold. */
+bool input_takes_digits(const struct input *in);
 const char *output_type_name(enum output_type t); /* "image" */
 
 #endif

@@ -361,6 +361,16 @@ const char *input_type_name(enum input_type t)
 	return kinds[t].name;
 }
 
+bool input_takes_digits(const struct input *in)
+{
+	if (in->type == INPUT_SEED)
+		return true;
+	return in->enum_count == 0 &&
+	       (in->minimum == NULL || in->maximum == NULL ||
+		num_beyond_double(*in->minimum) ||
+		num_beyond_double(*in->maximum));
+}
+
 const struct kind *kind_of(enum input_type type)
 {
 	assert(type < INPUT__COUNT);
