@@ -274,9 +274,6 @@ static void resolve_and_accept(struct call *c, struct reply *r,
 				"some inputs are not as the endpoint wants "
 				"them",
 				&errors);
-	} else if (buf_over(&prompt)) {
-		answer_problem(c->x, NULL, PROBLEM_TOO_LARGE,
-			       "the inputs make too large a workflow");
 	} else if (asked->dry_run) {
 		reply_dry_run(c, r, e, &resolved);
 	} else if (!exchange_keep(c->x, parking_nobody, NULL)) {
