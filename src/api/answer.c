@@ -43,13 +43,13 @@ static const struct {
 };
 _Static_assert(COUNT(table) == PROBLEM__COUNT, "a problem lacks its status");
 
-int answer_status(enum problem_code code)
+static int answer_status(enum problem_code code)
 {
 	assert(code < PROBLEM__COUNT);
 	return table[code].status;
 }
 
-const char *answer_title(enum problem_code code)
+static const char *answer_title(enum problem_code code)
 {
 	assert(code < PROBLEM__COUNT);
 	return table[code].title;

@@ -10,9 +10,6 @@
 /* Answers in JSON: documents, and problems (RFC 9457) by one table from code
  * to status and title. Loop thread. */
 
-int answer_status(enum problem_code code);
-const char *answer_title(enum problem_code code);
-
 /* The problem as JSON members without braces' context: {"type":…,"title":…,
  * "status":…,"detail":…,"errors":[…]}; request_id and job where not NULL. */
 void answer_write_problem(struct buf *to, enum problem_code code,

@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 
@@ -20,23 +21,6 @@ int64_t clock_wall_ms(void)
 int64_t clock_monotonic_ms(void)
 {
 	return now_ms(CLOCK_MONOTONIC);
-}
-
-struct timespec clock_deadline(int64_t ms)
-{
-	struct timespec t;
-
-	if (clock_gettime(CLOCK_MONOTONIC, &t) != 0)
-		abort();
-	if (ms < 0)
-		ms = 0;
-	t.tv_sec += (time_t)(ms / 1000);
-	t.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (t.tv_nsec >= 1000000000) {
-		t.tv_sec++;
-		t.tv_nsec -= 1000000000;
-	}
-	return t;
 }
 
 void clock_rfc3339(int64_t wall_ms, char out[CLOCK_TEXT])

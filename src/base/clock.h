@@ -3,14 +3,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 
 /* Any thread. Wall time is for what is written down, monotonic for waiting. */
 int64_t clock_wall_ms(void);	  /* since 1970, UTC */
 int64_t clock_monotonic_ms(void); /* CLOCK_MONOTONIC */
-/* The absolute CLOCK_MONOTONIC time `ms` from now, for a condition variable
- * that waits by that clock (base/box.h). */
-struct timespec clock_deadline(int64_t ms);
 
 /* RFC 3339 in UTC with milliseconds: 2026-11-23T06:37:54.123Z */
 #define CLOCK_TEXT 25

@@ -1,3 +1,4 @@
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/id.h"
@@ -8,7 +9,7 @@ static bool only(const char *s, size_t n, const char *set)
 	return strspn(s, set) >= n;
 }
 
-bool request_id_valid(const char *text)
+static bool valid(const char *text)
 {
 	static const char set[] = "abcdefghijklmnopqrstuvwxyz"
 				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -18,9 +19,10 @@ bool request_id_valid(const char *text)
 	return n > 0 && n <= REQUEST_ID_MAX && only(text, n, set);
 }
 
-/* 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01; later versions may
+/* The 32 digits of
+ * 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01; later versions may
  * go on after another '-'. */
-bool request_id_from_trace(const char *t, char out[33])
+static bool from_trace(const char *t, char out[33])
 {
 	static const char hex[] = "0123456789abcdef";
 	size_t n = strnlen(t, 512);
@@ -43,11 +45,11 @@ bool request_id_from_trace(const char *t, char out[33])
 void request_id_choose(const char *callers, const char *traceparent,
 		       const char *nginx, char out[REQUEST_ID_SIZE])
 {
-	if (callers != NULL && request_id_valid(callers))
+	if (callers != NULL && valid(callers))
 		memcpy(out, callers, strlen(callers) + 1);
-	else if (traceparent != NULL && request_id_from_trace(traceparent, out))
+	else if (traceparent != NULL && from_trace(traceparent, out))
 		return;
-	else if (nginx != NULL && request_id_valid(nginx))
+	else if (nginx != NULL && valid(nginx))
 		memcpy(out, nginx, strlen(nginx) + 1);
 	else
 		id_v7(out);

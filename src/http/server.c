@@ -179,11 +179,6 @@ struct exchange *server_exchange(struct server *s, uint64_t ticket)
 	return tickets_find(&s->kept, ticket);
 }
 
-size_t server_waiting(const struct server *s)
-{
-	return s->kept.count;
-}
-
 static void every_fired(struct timer *t)
 {
 	struct every *e =

@@ -46,7 +46,6 @@ struct exchange *server_exchange(struct server *s, uint64_t ticket);
 /* Loop thread only: calls fn(arg) every interval_ms. At most 8 of them. */
 void server_every(struct server *s, int64_t interval_ms, void (*fn)(void *),
 		  void *arg);
-size_t server_waiting(const struct server *s); /* loop thread */
 
 /*
  * Stop in steps, from the main thread. server_drain(): accept no new

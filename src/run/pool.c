@@ -272,14 +272,3 @@ bool pool_exists(struct pool *p, const char *pool)
 	}
 	return false;
 }
-
-bool pool_ready(struct pool *p, const char *pool)
-{
-	for (size_t i = 0; i < p->shared.backend_count; i++) {
-		struct backend *b = &p->shared.backends[i];
-
-		if (strcmp(b->pool, pool) == 0 && backend_is_up(b))
-			return true;
-	}
-	return false;
-}

@@ -35,7 +35,7 @@ struct pool_options {
 	int64_t stall_ms;	  /* no event and no progress for so long */
 	int64_t poll_ms;	  /* the slow look at the history; 2000 */
 	int64_t call_timeout_ms;  /* of one small HTTP call; 10000 */
-	int64_t fetch_timeout_ms; /* of one output file; 300000 */
+	int64_t fetch_timeout_ms; /* of one output file; 600000 */
 	int64_t max_output_bytes; /* of one output file */
 	int64_t forget_after_ms;  /* rows of ended jobs live so long */
 };
@@ -67,7 +67,5 @@ size_t pool_backends(struct pool *p, struct backend_state *out, size_t max);
 /* False when no backend serves jobs of that pool, up or down: a job would
  * wait for ever. */
 bool pool_exists(struct pool *p, const char *pool);
-/* At least one backend of that pool is up. */
-bool pool_ready(struct pool *p, const char *pool);
 
 #endif
