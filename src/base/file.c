@@ -1,20 +1,15 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/file.h"
-
-#define TREE_DEPTH 64 /* folders that file_remove_tree() goes down */
 
 static bool failed(struct problem *why, const char *path, const char *what)
 {
@@ -182,124 +177,6 @@ bool file_make_dirs(const char *path, mode_t mode, struct problem *why)
 	}
 	free(part);
 	return good;
-}
-
-static bool remove_at(int dir, const char *name, unsigned depth);
-
-/* All in the folder; takes fd over. */
-static bool empty_folder(int fd, unsigned depth)
-{
-	DIR *d = fdopendir(fd);
-	struct dirent *e;
-	bool good = true;
-
-	if (d == NULL) {
-		close(fd);
-		return false;
-	}
-	while (good && (e = readdir(d)) != NULL)
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			good = remove_at(dirfd(d), e->d_name, depth);
-	closedir(d);
-	return good;
-}
-
-static bool remove_at(int dir, const char *name, unsigned depth)
-{
-	int fd;
-
-	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
-		return true;
-	if (errno != EISDIR && errno != EPERM)
-		return false;
-	if (depth == 0) {
-		errno = ELOOP;
-		return false;
-	}
-	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT;
-	if (!empty_folder(fd, depth - 1))
-		return false;
-	return unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
-}
-
-bool file_remove_tree(const char *path, struct problem *why)
-{
-	return remove_at(AT_FDCWD, path, TREE_DEPTH) ||
-	       failed(why, path, "cannot be removed");
-}
-
-/* Has an empty, "." or ".." component, or begins with a slash. */
-static bool leads_astray(const char *name)
-{
-	for (;;) {
-		size_t n = strcspn(name, "/");
-
-		if (n == 0 || (n == 1 && name[0] == '.') ||
-		    (n == 2 && name[0] == '.' && name[1] == '.'))
-			return true;
-		name += n;
-		if (*name == '\0')
-			return false;
-		name++;
-	}
-}
-
-/* Without openat2: component by component, following no link at all. */
-static int open_by_steps(int dirfd, const char *name, int flags, mode_t mode)
-{
-	char part[256];
-	int at = dirfd, next, saved;
-
-	for (;;) {
-		size_t n = strcspn(name, "/");
-		bool last = name[n] == '\0';
-
-		if (n >= sizeof(part)) {
-			errno = ENAMETOOLONG;
-			next = -1;
-		} else {
-			memcpy(part, name, n);
-			part[n] = '\0';
-			next = openat(at, part,
-				      last ? flags | O_NOFOLLOW
-					   : O_PATH | O_DIRECTORY | O_NOFOLLOW |
-						      O_CLOEXEC,
-				      mode);
-		}
-		saved = errno;
-		if (at != dirfd)
-			close(at);
-		errno = saved;
-		if (next < 0 || last)
-			return next;
-		at = next;
-		name += n + 1;
-	}
-}
-
-int file_open_beneath(int dirfd, const char *name, int flags, mode_t mode)
-{
-	struct open_how how = {0};
-	long fd;
-
-	if (leads_astray(name)) {
-		errno = EXDEV;
-		return -1;
-	}
-	flags |= O_CLOEXEC;
-	mode = flags & O_CREAT ? mode & 07777 : 0;
-	how.flags = (unsigned)flags;
-	how.mode = mode;
-	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-	do {
-		/* EAGAIN: somebody renames folders meanwhile. */
-		fd = syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
-	} while (fd < 0 && (errno == EAGAIN || errno == EINTR));
-	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-		return open_by_steps(dirfd, name, flags, mode);
-	return (int)fd;
 }
 
 int64_t file_free_bytes(const char *path)

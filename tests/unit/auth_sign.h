@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "base/digest.h"
 #include "base/file.h"
+#include "remove_tree.h"
 
 /*
  * The other side of auth/: makes keys, JWKs and tokens with OpenSSL alone, so
@@ -104,13 +105,11 @@ static bool sign_folder_made;
 
 static inline void sign_free(void)
 {
-	struct problem why;
-
 	for (unsigned i = 0; i < SIGN__COUNT; i++)
 		EVP_PKEY_free(*sign_slot((enum sign_key)i));
 	arena_finish(&sign_arena);
 	if (sign_folder_made)
-		sign_must(file_remove_tree(sign_folder, &why));
+		remove_tree(sign_folder);
 }
 
 static inline char *sign_b64(const void *bytes, size_t n)

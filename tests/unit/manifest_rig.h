@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/problem.h"
+#include "remove_tree.h"
 
 /* A folder of its own for a test, and files in it. */
 struct place_of_test {
@@ -24,10 +25,7 @@ static inline void rig_open(struct place_of_test *p)
 
 static inline void rig_close(struct place_of_test *p)
 {
-	struct problem why;
-
-	if (!file_remove_tree(p->dir, &why))
-		abort();
+	remove_tree(p->dir);
 }
 
 /* Not durable, so that thousands take no time. */

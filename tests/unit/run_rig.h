@@ -15,6 +15,7 @@
 #include "jobs/files.h"
 #include "jobs/outputs.h"
 #include "jobs/store.h"
+#include "remove_tree.h"
 #include "run/pool.h"
 #include "standin.h"
 #include "tap.h"
@@ -280,8 +281,8 @@ static inline void rig_start(struct rig *r, size_t backends, unsigned slots)
 	start_pool(r);
 }
 
-/* Only what succeeded leaves a folder behind. */
-static inline void see_folder(void *ctx, const char *job)
+/* Only what succeeded leaves files behind. */
+static inline void see_file(void *ctx, const char *job)
 {
 	struct rig *r = ctx;
 
@@ -295,7 +296,6 @@ static inline void see_folder(void *ctx, const char *job)
 /* Each job ended once, whatever happened to it. */
 static inline void rig_finish(struct rig *r)
 {
-	struct problem why = {0};
 	bool once = true;
 
 	stop_pool(r, 10000);
@@ -304,13 +304,13 @@ static inline void rig_finish(struct rig *r)
 		once = once && r->ended[i].times == 1;
 	ok(once && r->ended_count > 0, "  %zu jobs, each ended once",
 	   r->ended_count);
-	files_each_job(r->files, see_folder, r);
-	ok(r->litter == 0, "  no folder of what failed");
+	files_each_job(r->files, see_file, r);
+	ok(r->litter == 0, "  no file of what failed");
 	for (size_t i = 0; i < r->o.count; i++)
 		standin_stop(&r->servers[i]);
 	board_destroy(r->board);
 	files_close(r->files);
-	must(file_remove_tree(r->root, &why), "tidy", &why);
+	remove_tree(r->root);
 	box_finish(&r->box);
 }
 

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "jobs/files.h"
 #include "jobs/store.h"
+#include "remove_tree.h"
 #include "tap.h"
 
 /*
@@ -107,13 +108,11 @@ static inline void rig_init(struct rig *r)
 
 static inline void rig_finish(struct rig *r)
 {
-	struct problem why = {0};
-
 	if (r->store != NULL)
 		rig_close(r);
 	files_close(r->files);
 	arena_finish(&r->arena);
-	rig_must(file_remove_tree(r->folder, &why));
+	remove_tree(r->folder);
 }
 
 /* ---- jobs ---- */

@@ -6,6 +6,7 @@
 #include "input/resolve.h"
 #include "manifest/catalogue.h"
 #include "manifest_rig.h"
+#include "remove_tree.h"
 #include "tap.h"
 
 static const char workflow[] =
@@ -55,12 +56,10 @@ static void unload(struct load *l)
 
 static void remove_folder(const struct place_of_test *p, const char *folder)
 {
-	struct problem why;
 	char path[128];
 
 	(void)snprintf(path, sizeof(path), "%s/%s", p->dir, folder);
-	if (!file_remove_tree(path, &why))
-		abort();
+	remove_tree(path);
 }
 
 static void check_order(struct place_of_test *p)
