@@ -39,7 +39,6 @@ struct file_sink {
 	int error; /* errno of the first failure; EFBIG: past the ceiling */
 	int64_t size, max;
 	struct digest *digest;
-	unsigned char head[FILES_HEAD];
 };
 
 static bool sync_parent(const char *path, struct problem *why)
@@ -221,19 +220,11 @@ bool file_sink_write(void *sink, const void *bytes, size_t n)
 			s->error = done < 0 ? errno : ENOSPC;
 			return false;
 		}
-		for (ssize_t i = 0; i < done && s->size + i < FILES_HEAD; i++)
-			s->head[s->size + i] = p[i];
 		s->size += done;
 		p += done;
 		n -= (size_t)done;
 	}
 	return true;
-}
-
-const unsigned char *file_sink_head(const struct file_sink *s, size_t *n)
-{
-	*n = s->size < FILES_HEAD ? (size_t)s->size : FILES_HEAD;
-	return s->head;
 }
 
 void file_sink_abort(struct file_sink *s)

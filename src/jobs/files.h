@@ -23,7 +23,6 @@ MUST_USE struct files *files_open(const char *root, int64_t min_free_bytes,
 void files_close(struct files *f);
 
 #define FILES_NAME_MAX 96
-#define FILES_HEAD     64 /* first bytes kept, to tell what the file is */
 
 struct file_sink;
 
@@ -33,8 +32,6 @@ MUST_USE struct file_sink *files_begin(struct files *f, const char *job,
 /* A web_call sink: bool (*)(void *, const void *, size_t). False past the
  * ceiling or on a write error. */
 bool file_sink_write(void *sink, const void *bytes, size_t n);
-/* The first bytes so far, at most FILES_HEAD. */
-const unsigned char *file_sink_head(const struct file_sink *s, size_t *n);
 /* Frees the sink in both cases. The name is checked: ^[a-z0-9_-]+\.[a-z0-9]+$
  */
 MUST_USE bool file_sink_commit(struct file_sink *s, const char *name,

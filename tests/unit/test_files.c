@@ -123,7 +123,6 @@ static void whole_or_not_at_all(void)
 	struct file_sink *s;
 	struct stat st;
 	int64_t size = -1;
-	size_t n;
 	bool odd;
 
 	id_v7(id);
@@ -131,8 +130,6 @@ static void whole_or_not_at_all(void)
 	ok(file_sink_write(s, "ab", 2) && file_sink_write(s, "", 0) &&
 		   file_sink_write(s, "c", 1),
 	   "up to the ceiling");
-	ok(memcmp(file_sink_head(s, &n), "abc", 3) == 0 && n == 3,
-	   "its first bytes are at hand");
 	ok(!files_exists(r.files, id, "a.txt"), "not there before the commit");
 	ok(entries(id, &odd) == 1 && odd, "its temporary name is no name");
 	ok(file_sink_commit(s, "a.txt", &size, sha, &why) && size == 3,
@@ -161,8 +158,6 @@ static void whole_or_not_at_all(void)
 	s = files_begin(r.files, id, 300, &why);
 	for (int i = 0; i < 100; i++)
 		rig_must(file_sink_write(s, "xy", 2));
-	file_sink_head(s, &n);
-	ok(n == FILES_HEAD, "the head has its size");
 	ok(file_sink_commit(s, "a.txt", &size, sha, &why) && size == 200,
 	   "a second file of the name takes its place");
 	ok(files_remove_job(r.files, id, &why) && entries(id, &odd) == 0 &&
