@@ -20,7 +20,7 @@
  * run/ writes it, api/ reads it and adds the URLs.
  */
 struct output_file {
-	const char *name; /* in the job's folder: ours, [a-z0-9_-]+.ext */
+	const char *name; /* of jobs/files.h: ours, [a-z0-9_-]+.ext */
 	const char *content_type;
 	int64_t size_bytes;
 	const char *sha256;

@@ -219,7 +219,7 @@ void store_adopt(struct store *s, const char *const *backends, size_t count)
 struct tidying {
 	struct work work;
 	int64_t now, forget_before, next;
-	char (*files)[ID_SIZE]; /* folders to remove after the commit */
+	char (*files)[ID_SIZE]; /* whose files go after the commit */
 	size_t file_count;
 };
 

@@ -46,7 +46,7 @@ static int64_t born(const char *id)
 
 /* Only a job that succeeded, or has not ended, has files. A young one is left
  * alone: shared results are linked before their job is stored. */
-static void look_at_folder(void *ctx, const char *job)
+static void look_at_file(void *ctx, const char *job)
 {
 	struct strays *s = ctx;
 	struct job j = {0};
@@ -76,7 +76,7 @@ static void remove_strays(struct janitor *j)
 		return;
 	}
 	s.ids = mem_array(STRAYS_MAX, ID_SIZE);
-	files_each_job(j->files, look_at_folder, &s);
+	files_each_job(j->files, look_at_file, &s);
 	for (size_t i = 0; i < s.count; i++) {
 		if (!files_remove_job(j->files, s.ids[i], &why))
 			log_event(LOG_WARN, "janitor.stray", "job", s.ids[i],

@@ -8,7 +8,7 @@
 
 /*
  * One thread that keeps house: ends jobs that still wait at their deadline,
- * removes files whose time is over, forgets old rows, and removes folders of
+ * removes files whose time is over, forgets old rows, and removes files of
  * jobs that nobody knows any more.
  */
 struct janitor;
