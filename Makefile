@@ -1,17 +1,23 @@
 # One Makefile, no generated build files. It calls itself only to build after
 # the missing packages were installed.
 #
-#   make                 build/comfygate (and build/standin for the tests)
-#   make unit            build and run the unit tests
+#   make                 build/comfygate, and build/standin for the tests
+#   make run             try it: nginx, daemon and stand-in on loopback, and a
+#                        sample job; PORT=, COMFYUI="URL …", ENDPOINTS=DIR,
+#                        STATE=DIR, ONCE=1
+#   make test            all tests, through the real nginx
+#   make unit            the unit tests alone
+#   make bench           measure it
+#   make lint            static checks; `make layers` only looks at who includes
+#                        whom
+#   make install         DESTDIR=, PREFIX=/usr/local
+#   make deps            what a build needs, by apt-get; all of the above that
+#                        build ask for it where a library is missing
+#   make clean
+#
 #   make SAN=address …   with a sanitizer (address, undefined, thread)
 #   make CC=clang …      with another compiler
 #   make V=1 …           show the whole commands
-#   make lint            static checks, see tests/lint.sh; `make layers` alone
-#                        looks at who includes whom
-#   make test bench run  the daemon as a whole, see tests/
-#   make install DESTDIR=… PREFIX=…
-#   make deps            what a build needs, by apt-get; all of the above that
-#                        build ask for it where a library is missing
 #
 # Each combination of SAN and CC has a build folder of its own.
 ifeq ($(origin CC),default)
@@ -65,6 +71,7 @@ all unit install:
 	@$(MAKE) --no-print-directory DEPS_ASKED=1 $@
 else
 all: $(LIB) $(PROG) $(STANDIN)
+	$(if $(MAKECMDGOALS),,@echo "$(PROG) is built; make help tells the rest")
 
 unit: $(STANDIN) $(UNIT)
 	@tests/unit.sh $(UNIT)
@@ -103,20 +110,23 @@ $(BUILD)/%.o: %.c
 test:
 	@tests/deps.sh test
 	@$(MAKE) --no-print-directory all $(UNIT)
-	@BUILD=$(BUILD) SAN=$(SAN) tests/test.sh
+	@BUILD=$(BUILD) SAN=$(SAN) exec tests/test.sh
 
 run:
 	@tests/deps.sh run
 	@$(MAKE) --no-print-directory all
-	@BUILD=$(BUILD) tests/run.sh
+	@BUILD=$(BUILD) exec tests/run.sh
 
 bench:
 	@tests/deps.sh bench
 	@$(MAKE) --no-print-directory all $(BENCH)
-	@BUILD=$(BUILD) tests/bench.sh
+	@BUILD=$(BUILD) exec tests/bench.sh
 
 deps:
 	@tests/deps.sh build
+
+help:
+	@sed -n '/^ifeq/q; s/^#   /  /p; s/^#$$//p' $(firstword $(MAKEFILE_LIST))
 
 layers:
 	@tests/layers.sh src && echo "layers ok"
@@ -127,7 +137,7 @@ lint:
 clean:
 	rm -rf build build-*
 
-.PHONY: all unit test run bench deps layers lint install clean
+.PHONY: all help unit test run bench deps layers lint install clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(STANDIN_OBJ:.o=.d) $(BUILD)/src/main.d \
     $(UNIT:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d) \

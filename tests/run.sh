@@ -74,7 +74,8 @@ api() {
 		-H "Authorization: Bearer $token" "$@"
 }
 
-# The endpoint of the sample: one that needs no model on a real ComfyUI.
+# The endpoint of the sample: one with an example, or that wants no input; on
+# a real ComfyUI one that needs no model, where it is there.
 choose() {
 	names=$(api "$url/v1/endpoints" | jq -r '.endpoints[] |
 		"v\(.version)/\(.name)"')
@@ -82,7 +83,12 @@ choose() {
 		"run: $build/comfygate check $endpoints"
 	wish='v1/portrait'
 	[ -z "${COMFYUI:-}" ] || wish='v1/color-card'
-	say "$names" | grep -x "$wish" || say "$names" | head -n 1
+	for name in $(say "$names" | grep -x "$wish") $names; do
+		api "$url/$name" | jq -e '.examples[0] or
+			.inputs.required == []' >/dev/null || continue
+		say "$name"
+		return
+	done
 }
 
 # Follows the job's event stream and draws its progress on one line.
@@ -111,6 +117,13 @@ follow() {
 
 sample() {
 	route=$(choose) || exit 1
+	if [ -z "$route" ]; then
+		[ -z "${ONCE:-}" ] || fail "no endpoint has an example to run"
+		say "" "No sample: no endpoint has an example in its manifest." \
+			"What is published:" "" "curl -sS $url/v1/endpoints \\" \
+			"  -H 'Authorization: Bearer $token'" ""
+		return
+	fi
 	body=$(api "$url/$route" | jq -c '.examples[0].inputs // {}')
 	say "" "A sample job: POST /$route $body"
 	job=$(api -H 'Prefer: respond-async' -H 'Content-Type: application/json' \
