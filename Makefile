@@ -71,7 +71,7 @@ all unit install:
 	@$(MAKE) --no-print-directory DEPS_ASKED=1 $@
 else
 all: $(LIB) $(PROG) $(STANDIN)
-	$(if $(MAKECMDGOALS),,@echo "$(PROG) is built; make help tells the rest")
+	$(if $(MAKECMDGOALS),@:,@echo "$(PROG) is built; make help tells the rest")
 
 unit: $(STANDIN) $(UNIT)
 	@tests/unit.sh $(UNIT)
