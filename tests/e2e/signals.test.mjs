@@ -214,16 +214,24 @@ test('a socket from outside: restarts under load lose nothing', async (t) => {
 	const one = async () => {
 		while (!over) {
 			const r = await post(gate);
-			// 503: it was draining, and said so before it took a job.
+			// 503: it was draining and took no job. It says so itself,
+			// or nginx does, where it used a connection again in the
+			// moment of its end: a POST is never sent twice.
 			const key = r.status === 503 ? r.json.type : r.status;
 			statuses[key] = (statuses[key] ?? 0) + 1;
-			if (r.status === 503)
-				assert.match(r.json.detail, /no new jobs/);
-			else if (r.status === 202)
+			if (r.status === 202)
 				await gate.ended(r.json.id);
 		}
 	};
-	const callers = Promise.all(Array.from({ length: 8 }, one));
+	// What may be sent twice is: a GET never fails.
+	const read = async () => {
+		while (!over) {
+			const r = await gate.call('/v1/endpoints');
+			assert.equal(r.status, 200, r.text);
+		}
+	};
+	const callers = Promise.all([...Array.from({ length: 8 }, one), read(),
+		read()]);
 	for (let i = 0; i < 3; i++) {
 		const from = gate.log.length;
 		await gate.loggedTimes(20, / job\.accepted /, from);
