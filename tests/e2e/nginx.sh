@@ -197,7 +197,21 @@ test_passed() {
 	ok 'HEAD' status 200
 }
 
+# RFC 9457: a type has one title, whoever answers.
+titles() {
+	grep -o '"title": "[^"]*"' "$top/nginx/comfygate-http.conf" |
+		cut -d '"' -f 4 | sort -u >"$dir/titles"
+	test -s "$dir/titles" || return 1
+	while IFS= read -r title; do
+		grep -qF "\"$title\"" "$top/src/api/answer.c" || {
+			echo "not in src/api/answer.c: $title"
+			return 1
+		}
+	done <"$dir/titles"
+}
+
 test_errors() {
+	ok "nginx's problems have the daemon's titles" titles
 	head -c 70000000 /dev/zero >"$dir/big"
 	get /v1/describe --data-binary "@$dir/big" -H 'Expect:'
 	ok 'a body of 70 MB: 413' problem 413 too-large
