@@ -14,8 +14,8 @@
  * The settings: one JSON file, each also by environment (COMFYGATE_ and the
  * name in capitals), which wins. One table in config.c holds them all; the
  * table in docs/configuration.md is compared with it by a test. Read once at
- * start, on the main thread; secrets come as names of files or by environment
- * and are never printed.
+ * start, on the main thread; secrets come as names of files and are never
+ * printed.
  */
 struct config_backend {
 	const char *name; /* "backend-1" where not given */

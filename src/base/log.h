@@ -11,7 +11,7 @@
  *	log_event(LOG_WARN, "backend.throttled", "backend", name,
  *		  "why", problem.detail, NULL);
  *
- * Never a token, a secret or a signed URL; prompts only at debug level.
+ * Never a token, a secret, a signed URL or a caller's inputs.
  */
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_NONE };
 
