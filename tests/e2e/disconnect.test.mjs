@@ -1,5 +1,6 @@
 // Callers who hang up: early, late, all at once; readers who never read.
 import assert from 'node:assert/strict';
+import { execSync } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { Gate, Standin, endpointsFolder } from './rig.mjs';
@@ -125,6 +126,12 @@ test('hang-ups at the moment of the answer', async (t) => {
 	assert.equal((await allJobs(gate)).length, 61);
 });
 
+// A caller costs one descriptor here, two in nginx, one in the daemon.
+function many() {
+	const most = Number(execSync('ulimit -Hn', { encoding: 'utf8' }));
+	return Math.min(1000, Math.floor((most || 1000000) / 4));
+}
+
 test('1,000 callers hang up at once; descriptors return', async (t) => {
 	const { gate, standin } = await house(t);
 	await standin.fault({ kind: 'hang', times: 1 });
@@ -134,11 +141,12 @@ test('1,000 callers hang up at once; descriptors return', async (t) => {
 	const { pid } = gate.daemon;
 	const before = descriptors(pid);
 	const token = gate.token();
-	const calls = Array.from({ length: 1000 }, () =>
+	const calls = Array.from({ length: many() }, () =>
 		request(r.json.urls.self,
 			{ token, headers: { Prefer: 'wait=120' } }));
 	// Some of them came by connections that nginx had kept open.
-	await until('1,000 wait', () => descriptors(pid) >= before + 980);
+	await until('all wait',
+		() => descriptors(pid) >= before + calls.length * 0.95);
 	calls.forEach((c) => c.abort());
 	// nginx keeps some connections to the daemon open for the next request.
 	await until('descriptors return', async () => {
