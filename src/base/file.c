@@ -39,16 +39,32 @@ static bool read_all(int fd, struct buf *to)
 	}
 }
 
+/* A pipe has no end while nobody writes into it: opening one without
+ * O_NONBLOCK, or reading it, might wait for ever. */
+static int open_plain(const char *path, struct problem *why)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0) {
+		failed(why, path, "cannot be opened");
+		return -1;
+	}
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	problem_set(why, PROBLEM_INTERNAL, path, "is no plain file");
+	close(fd);
+	return -1;
+}
+
 char *file_read(const char *path, size_t max, size_t *len, struct problem *why)
 {
 	struct buf bytes;
 	char *all = NULL;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open_plain(path, why);
 
-	if (fd < 0) {
-		failed(why, path, "cannot be opened");
+	if (fd < 0)
 		return NULL;
-	}
 	buf_init(&bytes, max ? max : 1);
 	if (!read_all(fd, &bytes)) {
 		failed(why, path, "cannot be read");

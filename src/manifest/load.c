@@ -113,8 +113,7 @@ static char *read_file(struct reader *r, const char *file, size_t max,
 	else if (why.code == PROBLEM_NOT_FOUND)
 		reader_error_in(r, file, NULL, "file", "is not there");
 	else
-		reader_error_in(r, file, NULL, "file", "cannot be read: %s",
-				why.detail);
+		reader_error_in(r, file, NULL, "file", "%s", why.detail);
 	return NULL;
 }
 

@@ -40,6 +40,12 @@ static void test_read_write(void)
 	ok(s == NULL && why.code == PROBLEM_NOT_FOUND, "missing");
 	s = file_read(root, 9, &len, &why);
 	ok(s == NULL && why.code == PROBLEM_INTERNAL, "a folder is no file");
+	ok(mkfifo(in_root("pipe"), 0600) == 0, "a pipe");
+	s = file_read(in_root("pipe"), 9, &len, &why);
+	ok(s == NULL && why.code == PROBLEM_INTERNAL,
+	   "is not waited for, though nobody writes into it");
+	s = file_read("/dev/zero", 9, &len, &why);
+	ok(s == NULL && why.code == PROBLEM_INTERNAL, "nor a device");
 	ok(!file_write(in_root("none/a"), "x", 1, 0600, &why) &&
 		   why.code == PROBLEM_NOT_FOUND,
 	   "no folder to write into");
