@@ -139,6 +139,14 @@ void connection_accept(struct server *s)
 	}
 }
 
+static void forget_out(struct connection *c)
+{
+	c->server->held -= c->out_cap;
+	free(c->out);
+	c->out = NULL;
+	c->out_at = c->out_len = c->out_cap = 0;
+}
+
 void connection_close(struct connection *c)
 {
 	struct server *s = c->server;
@@ -153,8 +161,7 @@ void connection_close(struct connection *c)
 	unlink_connection(s, c);
 	close(c->fd);
 	frames_finish(&c->in);
-	free(c->out);
-	c->out = NULL;
+	forget_out(c);
 	/* The events in hand may still name it. */
 	c->next_closed = s->closed;
 	s->closed = c;
@@ -215,7 +222,9 @@ static void keep_rest(struct connection *c, const struct iovec *iov,
 		c->out_at = 0;
 	}
 	if (need > c->out_cap) {
+		c->server->held -= c->out_cap;
 		c->out_cap = need > 2 * c->out_cap ? need : 2 * c->out_cap;
+		c->server->held += c->out_cap;
 		c->out = mem_resize(c->out, c->out_cap);
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -281,9 +290,7 @@ static void writable(struct connection *c)
 			set_timer(c, HTTP_WRITE_TIMEOUT_MS);
 		return;
 	}
-	free(c->out);
-	c->out = NULL;
-	c->out_at = c->out_len = c->out_cap = 0;
+	forget_out(c);
 	watch(c, false);
 	if (c->state == CONNECTION_FLUSHING)
 		connection_done(c);

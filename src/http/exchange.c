@@ -441,6 +441,15 @@ bool exchange_stream_begin(struct exchange *x, const struct reply *r)
 	return sent && right;
 }
 
+static bool drop_slow(struct exchange *x)
+{
+	log_event(LOG_INFO, "http.slow", "request", x->request.request_id,
+		  NULL);
+	x->gone = NULL;
+	connection_close(x->connection);
+	return false;
+}
+
 bool exchange_stream_write(struct exchange *x, const void *bytes, size_t n)
 {
 	struct connection *c = x->connection;
@@ -450,14 +459,14 @@ bool exchange_stream_write(struct exchange *x, const void *bytes, size_t n)
 	if (is_head(x) || n == 0)
 		return true;
 	/* One who has read all so far is sent a large piece, too. */
-	if (behind > 0 && behind + n > HTTP_STREAM_BACKLOG) {
-		log_event(LOG_INFO, "http.slow", "request",
-			  x->request.request_id, NULL);
-		x->gone = NULL;
-		connection_close(c);
+	if (behind > 0 && behind + n > HTTP_STREAM_BACKLOG)
+		return drop_slow(x);
+	if (!write_quietly(x, bytes, n, NULL, 0, false))
 		return false;
-	}
-	return write_quietly(x, bytes, n, NULL, 0, false);
+	/* Many who do not read must not fill the memory together. */
+	if (connection_backlog(c) > 0 && c->server->held > HTTP_STREAMS_HELD)
+		return drop_slow(x);
+	return true;
 }
 
 void exchange_stream_end(struct exchange *x)

@@ -91,6 +91,8 @@ void exchange_forget_request(struct exchange *x);
  * where nothing is behind it.
  */
 #define HTTP_STREAM_BACKLOG (256 * 1024)
+/* Of all connections together; past it a stream that is behind is dropped. */
+#define HTTP_STREAMS_HELD (64 * 1024 * 1024)
 MUST_USE bool exchange_stream_begin(struct exchange *x, const struct reply *r);
 MUST_USE bool exchange_stream_write(struct exchange *x, const void *bytes,
 				    size_t n);

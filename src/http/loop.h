@@ -128,6 +128,7 @@ struct server {
 	uint64_t last_ticket;
 	struct connection *connections;
 	size_t connection_count;
+	size_t held; /* bytes that all connections keep for slow readers */
 	struct connection *closed; /* freed when the round is over */
 	bool draining;
 	bool stopping;
