@@ -10,6 +10,7 @@
 
 #define SHOWN_MOST   40 /* bytes of a caller's value that a message repeats */
 #define DRAWN_MOST   ((UINT64_C(1) << 53) - 1)
+#define NUMBER_MOST  128	       /* bytes of a number's text */
 #define ESCAPED_MOST ((size_t)1 << 30) /* six times any body */
 
 /* One value on its way through the checks. */
@@ -137,11 +138,24 @@ static bool plain_decimal(const char *s)
 	return *s != '\0' && s[strspn(s, "0123456789")] == '\0';
 }
 
+/* 1.000…0 is an integer, too; but its text is kept and told back, so zeros
+ * must not make it long. */
+static bool number_fits(const struct look *l)
+{
+	const char *number = json_number(l->given);
+
+	if (number == NULL || strlen(number) <= NUMBER_MOST)
+		return true;
+	return broken(l, "type", "be written in at most 128 characters", "");
+}
+
 static bool read_integer(const struct look *l, struct integer *n)
 {
 	const char *number = json_number(l->given);
 	const char *s = json_string(l->given);
 
+	if (!number_fits(l))
+		return false;
 	if (number != NULL) {
 		if (num_integer(number, n))
 			return true;
@@ -263,6 +277,8 @@ static bool check_number(const struct look *l)
 
 	if (text == NULL)
 		return wrong_type(l, "a number");
+	if (!number_fits(l))
+		return false;
 	/* Past a double it would be infinite in the workflow. */
 	if (!num_decimal(text, &n) || !isfinite(json_double(l->given, NAN)))
 		return broken(l, "type",

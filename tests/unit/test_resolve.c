@@ -422,9 +422,17 @@ static void test_good(void)
 	}
 }
 
+#define ZEROS_50 "00000000000000000000000000000000000000000000000000"
+#define ZEROS	 ZEROS_50 ZEROS_50 ZEROS_50
+
 static const struct {
 	const char *what, *body, *where, *rule, *detail;
 } bad[] = {
+	{"an integer with zeros without end",
+	 "{'prompt':'ab','steps':25." ZEROS "}", "/steps", "type",
+	 "must be written in at most 128 characters"},
+	{"a number likewise", "{'prompt':'ab','rate':0.5" ZEROS "}", "/rate",
+	 "type", "must be written in at most 128 characters"},
 	{"required", "{'seed':1}", "/prompt", "required", "is required"},
 	{"null is no string", "{'prompt':null}", "/prompt", "type",
 	 "must be a string, is null"},
