@@ -20,9 +20,13 @@ static const char *const texts[] = {
 		     " AND priority = ?2"
 		     " AND seq < (SELECT seq FROM jobs WHERE id = ?3)"
 		     " LIMIT " BEFORE_MAX ")",
+	/* Ids count up in time as seq does: where the job of the cursor is
+	 * deleted, the one before it, whosever it is, holds the place. */
 	[LIST] = "SELECT " ROW_COLUMNS " FROM jobs WHERE owner = ?1 AND"
-		 " seq < coalesce((SELECT seq FROM jobs WHERE id = ?2 AND"
-		 " owner = ?1), iif(?2 IS NULL, 9223372036854775807, 0)) AND"
+		 " seq < iif(?2 IS NULL, 9223372036854775807, coalesce("
+		 "(SELECT seq FROM jobs WHERE id = ?2),"
+		 " (SELECT seq + 1 FROM jobs WHERE id < ?2"
+		 " ORDER BY id DESC LIMIT 1), 0)) AND"
 		 " (?3 = 0 OR (?3 >> phase) & 1) AND"
 		 " (?4 IS NULL OR endpoint = ?4) ORDER BY seq DESC LIMIT ?5",
 };

@@ -502,11 +502,13 @@ static void lists(void)
 {
 	struct job j = rig_job(), mine, got[10];
 	struct store_query q = {.owner = "me", .limit = 10};
-	char ids[7][ID_SIZE];
+	char ids[7][ID_SIZE], gone[ID_SIZE];
 	size_t n;
 
 	begin();
 	for (int i = 0; i < 7; i++) {
+		if (i == 3)
+			id_v7(gone);
 		id_v7(j.id);
 		memcpy(ids[i], j.id, ID_SIZE);
 		j.owner = i == 3 ? "you" : "me";
@@ -525,10 +527,15 @@ static void lists(void)
 	   "the next one");
 	q.before = ids[0];
 	ok(list(&q, got) == 0, "nothing before the oldest");
+	/* A job may be deleted while somebody turns its pages. */
 	q.before = ids[3];
-	ok(list(&q, got) == 0, "nothing before somebody else's");
-	q.before = "no-such-id";
-	ok(list(&q, got) == 0, "nor before one that is not there");
+	ok(list(&q, got) == 2 && same(got[0].id, ids[2]),
+	   "a cursor holds its place, whosever job it is");
+	q.before = gone;
+	ok(list(&q, got) == 2 && same(got[0].id, ids[2]),
+	   "or if it is deleted");
+	q.before = "00000000-0000-7000-8000-000000000000";
+	ok(list(&q, got) == 0, "nothing before all");
 	q = (struct store_query){
 		.owner = "me", .limit = 10, .endpoint = "first"};
 	ok(list(&q, got) == 2 && same(got[0].id, ids[1]), "by endpoint");
