@@ -15,12 +15,6 @@ static const struct {
 	{"token", cli_token, "make a token for development"},
 };
 
-int cli_usage(const char *text)
-{
-	fprintf(stderr, "%s\n", text);
-	return 2;
-}
-
 static int usage(FILE *to)
 {
 	fputs("usage: comfygate COMMAND [OPTIONS]\n\n", to);

@@ -6,6 +6,10 @@
 #include "input/resolve.h"
 #include "manifest/catalogue.h"
 
+static const char usage[] =
+	"comfygate check [DIR]\n"
+	"Checks all endpoints below DIR (endpoints), or the one in DIR.";
+
 /*
  *	$ comfygate check
  *	endpoints/portrait/manifest.json: /inputs/steps/to: node "31" is not in
@@ -44,10 +48,10 @@ int cli_check(int argc, char **argv)
 	struct arena arena = {0};
 	size_t count, problems;
 
+	if (cli_help(argc, argv, usage))
+		return 0;
 	if (argc > 2 || dir[0] == '-')
-		return cli_usage("comfygate check [DIR]\n"
-				 "Checks all endpoints below DIR (endpoints), "
-				 "or the one in DIR.");
+		return cli_usage(usage);
 	problem_list_init(&errors, &arena);
 	problem_list_init(&notices, &arena);
 	count = folder_is_endpoint(dir) ? check_one(dir, &errors, &notices)

@@ -1,6 +1,8 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
+#include <stdbool.h>
+
 /*
  * The commands of the program, one file each: they read their arguments, do
  * their work on the main thread and return the exit status (0 done, 1 it did
@@ -15,7 +17,9 @@ cli_command cli_token;
 
 #define COMFYGATE_VERSION "0.1.0"
 
-/* "usage: …" on stderr; returns 2. */
+/* The text on stderr; returns 2. */
 int cli_usage(const char *text);
+/* True when the first argument asks for help: the text is on stdout then. */
+bool cli_help(int argc, char **argv, const char *text);
 
 #endif

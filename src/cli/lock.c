@@ -143,6 +143,8 @@ int cli_lock(int argc, char **argv)
 	bool breaking = argc > 1 && strcmp(argv[1], "--breaking") == 0;
 	int status = 0;
 
+	if (cli_help(argc, argv, usage))
+		return 0;
 	if (argc < 2 + breaking)
 		return cli_usage(usage);
 	for (int i = 1 + breaking; i < argc; i++)

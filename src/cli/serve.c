@@ -16,19 +16,18 @@
 static const char usage_text[] =
 	"usage: comfygate serve [--config FILE] [--print-config]\n"
 	"\n"
-	"  --config FILE    the settings, JSON; also COMFYGATE_CONFIG\n"
-	"  --print-config   show the effective settings and end\n"
-	"  --print-settings the table of all settings, as Markdown\n"
+	"  --config FILE     the settings, JSON; also COMFYGATE_CONFIG\n"
+	"  --print-config    show the effective settings and end\n"
+	"  --print-settings  the table of all settings, as Markdown\n"
 	"\n"
 	"SIGTERM and SIGINT stop it, SIGHUP loads endpoints and keys again";
 
-enum { OPT_CONFIG = 256, OPT_PRINT, OPT_TABLE, OPT_HELP };
+enum { OPT_CONFIG = 256, OPT_PRINT, OPT_TABLE };
 
 static const struct option options[] = {
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"print-config", no_argument, NULL, OPT_PRINT},
 	{"print-settings", no_argument, NULL, OPT_TABLE},
-	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
 };
 
@@ -134,6 +133,8 @@ int cli_serve(int argc, char **argv)
 	bool print_only = false;
 	int opt;
 
+	if (cli_help(argc, argv, usage_text))
+		return 0;
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (opt) {
 		case OPT_CONFIG:
@@ -144,9 +145,6 @@ int cli_serve(int argc, char **argv)
 			break;
 		case OPT_TABLE:
 			return print(print_table, NULL);
-		case OPT_HELP:
-			puts(usage_text);
-			return 0;
 		default:
 			return cli_usage(usage_text);
 		}

@@ -124,6 +124,8 @@ int cli_token(int argc, char **argv)
 	char *token = NULL;
 	int status = 0;
 
+	if (cli_help(argc, argv, usage))
+		return 0;
 	buf_init(&r.scopes, SCOPES_MAX);
 	if (!parse(argc, argv, &r) ||
 	    !text_duration(r.lifetime, &lifetime_ms) || lifetime_ms < 1000)

@@ -10,12 +10,8 @@
 #include "manifest_rig.h"
 #include "tap.h"
 
-/* main.c is no part of the library. */
-int cli_usage(const char *text)
-{
-	fprintf(stderr, "usage: %s\n", text);
-	return 2;
-}
+static cli_command *const commands[] = {cli_serve, cli_check, cli_lock,
+					cli_token};
 
 static const char workflow[] =
 	"{\"1\":{\"class_type\":\"A\",\"inputs\":{\"a\":1}}}";
@@ -109,8 +105,14 @@ static void check_check(const struct place_of_test *p)
 	       "told");
 	r = RUN(p->dir, cli_check, "a", "b");
 	ok(r.status == 2, "wrong usage: 2");
-	r = RUN(p->dir, cli_check, "--help");
-	ok(r.status == 2, "unknown options: 2");
+	r = RUN(p->dir, cli_check, "--halp");
+	ok(r.status == 2 && r.out[0] == '\0', "unknown options: 2");
+	for (size_t i = 0; i < COUNT(commands); i++) {
+		r = RUN(p->dir, commands[i], "--help");
+		ok(r.status == 0 && strstr(r.out, "comfygate ") != NULL &&
+			   r.err[0] == '\0',
+		   "help is no mistake");
+	}
 	rig_dir(p, "empty");
 	r = RUN(p->dir, cli_check, "empty");
 	ok(r.status == 1, "an empty folder is a mistake");
