@@ -18,7 +18,7 @@ enum media_class {
 	MEDIA_VIDEO,
 	MEDIA_AUDIO,
 	MEDIA_MODEL, /* 3d */
-	MEDIA_TEXT,  /* SVG, HTML, XML, JSON: never shown as a page */
+	MEDIA_TEXT,  /* SVG, HTML, XML, plain: never shown as a page */
 };
 
 enum media_kind {
@@ -33,7 +33,8 @@ enum media_kind {
 	MEDIA_TIFF,
 	MEDIA_MP4,
 	MEDIA_MOV,
-	MEDIA_WEBM, /* Matroska too */
+	MEDIA_WEBM,
+	MEDIA_MKV, /* Matroska that is no WebM */
 	MEDIA_WAV,
 	MEDIA_FLAC,
 	MEDIA_MP3,
@@ -41,8 +42,10 @@ enum media_kind {
 	MEDIA_OPUS,
 	MEDIA_M4A,
 	MEDIA_GLB,
+	MEDIA_SAFETENSORS, /* ComfyUI's latents, too */
 	MEDIA_SVG,
-	MEDIA_HTML,
+	MEDIA_HTML,  /* and all other markup */
+	MEDIA_PLAIN, /* text that is no markup */
 	MEDIA_KIND__COUNT
 };
 
@@ -56,12 +59,21 @@ struct media_type {
 
 /* Rows by kind; MEDIA_UNKNOWN is application/octet-stream, "bin". */
 const struct media_type *media_type(enum media_kind kind);
-/* By an extension of ours; MEDIA_UNKNOWN where there is none such. */
+/* By an extension of ours, without the dot; that of MEDIA_UNKNOWN where there
+ * is none such. */
 const struct media_type *media_type_of_extension(const char *extension);
+/*
+ * For a file whose bytes tell little (unknown, plain, safetensors) the name it
+ * came with may say more: by its extension, from a list of types that no
+ * browser runs. NULL is a fine name.
+ */
+const struct media_type *media_type_named(enum media_kind kind,
+					  const char *filename);
 
 /*
- * Fed with the bytes from the beginning, in pieces of any size, until it is
- * done or the file ends. It keeps at most MEDIA_HEAD_MAX bytes.
+ * Fed with the bytes from the beginning, in pieces of any size, until the file
+ * ends. It keeps at most MEDIA_HEAD_MAX bytes; the frame of a JPEG is found
+ * behind them, too, where cameras leave it.
  */
 #define MEDIA_HEAD_MAX (64 * 1024)
 
@@ -69,6 +81,12 @@ struct media_probe {
 	unsigned char *head; /* from the heap; media_probe_finish() */
 	size_t len;
 	int64_t total; /* bytes fed so far */
+	/* The walk along a JPEG's segments, which may be cut anywhere. */
+	int64_t skip;
+	unsigned char part[9];
+	unsigned part_len;
+	bool walked;
+	int64_t width, height;
 };
 
 struct media_facts {
