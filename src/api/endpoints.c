@@ -8,7 +8,7 @@
 
 #define LIST_MAX (4 * 1024 * 1024)
 
-struct endpoint *endpoint_of_call(const struct call *c)
+static struct endpoint *named(const struct call *c)
 {
 	const char *version = c->match.captures[0];
 	uint64_t n;
@@ -21,18 +21,25 @@ struct endpoint *endpoint_of_call(const struct call *c)
 			      (unsigned)n);
 }
 
+struct endpoint *endpoint_of_call(struct call *c)
+{
+	struct endpoint *e = named(c);
+
+	if (e == NULL) {
+		answer_problem(c->x, NULL, PROBLEM_NOT_FOUND,
+			       "there is no such endpoint");
+		return NULL;
+	}
+	return access_scope(c, e) ? e : NULL;
+}
+
 void endpoint_get(struct call *c)
 {
 	struct endpoint *e = endpoint_of_call(c);
 	const char *match = exchange_header(c->x, "If-None-Match");
 	struct reply r = {.status = 200, .content_type = "application/json"};
 
-	if (e == NULL) {
-		answer_problem(c->x, NULL, PROBLEM_NOT_FOUND,
-			       "there is no such endpoint");
-		return;
-	}
-	if (!access_scope(c, e))
+	if (e == NULL)
 		return;
 	reply_header(&r, "ETag", e->contract_etag);
 	reply_header(&r, "Cache-Control", "private, no-cache");

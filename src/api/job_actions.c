@@ -77,6 +77,17 @@ static void answer_job(struct action *a, struct exchange *x, int status)
 	arena_finish(&arena);
 }
 
+/* What is the same for every action that did not work. */
+static void answer_undone(struct action *a, struct exchange *x)
+{
+	if (a->outcome == STORE_UNKNOWN)
+		answer_problem(x, NULL, PROBLEM_NOT_FOUND,
+			       "there is no such job");
+	else
+		answer_problem(x, NULL, PROBLEM_QUEUE_FULL,
+			       "this could not be stored; try again");
+}
+
 static void answer_cancel(struct action *a, struct exchange *x)
 {
 	switch (a->outcome) {
@@ -90,13 +101,8 @@ static void answer_cancel(struct action *a, struct exchange *x)
 		answer_problem(x, NULL, PROBLEM_CONFLICT,
 			       "the job has ended already");
 		return;
-	case STORE_UNKNOWN:
-		answer_problem(x, NULL, PROBLEM_NOT_FOUND,
-			       "there is no such job");
-		return;
 	default:
-		answer_problem(x, NULL, PROBLEM_QUEUE_FULL,
-			       "this could not be stored; try again");
+		answer_undone(a, x);
 	}
 }
 
@@ -113,13 +119,8 @@ static void answer_delete(struct action *a, struct exchange *x)
 		answer_problem(x, NULL, PROBLEM_CONFLICT,
 			       "the job has not ended; cancel it first");
 		return;
-	case STORE_UNKNOWN:
-		answer_problem(x, NULL, PROBLEM_NOT_FOUND,
-			       "there is no such job");
-		return;
 	default:
-		answer_problem(x, NULL, PROBLEM_QUEUE_FULL,
-			       "this could not be stored; try again");
+		answer_undone(a, x);
 	}
 }
 

@@ -57,8 +57,9 @@ MUST_USE bool access_scope(struct call *c, const struct endpoint *e);
 void access_keys_renewed(struct api *a);
 void access_forget_waiters(struct api *a); /* at the end */
 
-/* endpoints.c: of the captures "v1", "portrait"; NULL when there is none. */
-struct endpoint *endpoint_of_call(const struct call *c);
+/* endpoints.c: of the captures "v1", "portrait", where the caller's token has
+ * its scope. NULL: it has replied 404 or 403. */
+struct endpoint *endpoint_of_call(struct call *c);
 
 /* parking.c: callers who wait for a job's end, and how they are answered. */
 struct waiter *parking_waiter(const struct call *c, const char *job,
