@@ -226,11 +226,12 @@ const plays = {
 		filename: 'a\r\nX-Evil: 1\r\n\r\n\0\u202e.png' } }, 200],
 	'a name of a megabyte': [{ file: { filename: 'n'.repeat(1e6) } }, 502],
 	'names that are no text': [{ file: { filename: 7 } }, 502],
+	// Refused, or a download of bytes without a type: never a page.
 	'a picture that is HTML': [{ view: (q, a) => a.setHeader('Content-Type',
-		'text/html') && a.end('<script>alert(1)</script>') }, 200,
+		'text/html') && a.end('<script>alert(1)</script>') }, [200, 502],
 	/^application\/octet-stream/],
 	'a picture that is SVG': [{ view: (q, a) => a.setHeader('Content-Type',
-		'image/svg+xml') && a.end('<svg onload="alert(1)"/>') }, 200,
+		'image/svg+xml') && a.end('<svg onload="alert(1)"/>') }, [200, 502],
 	/^application\/octet-stream/],
 	'a picture without end': [{ view: (q, a) => nothing(a) }, 502],
 	'a redirect to a file': [{ view: (q, a) => a.writeHead(302, {
@@ -276,11 +277,11 @@ test('a ComfyUI that answers as it likes', async (t) => {
 				headers: { 'Cancel-After': status === 504 ? '3s' : '60s' } });
 			for (const key of Object.keys(play))
 				delete server.play[key];
-			assert.equal(r.status, status, r.text);
+			assert.ok([status].flat().includes(r.status), r.text);
 			for (const leak of [SECRET, 'passwd', '/root', 'a.png',
 				String(new URL(server.url).port)])
 				assert.ok(!r.text.includes(leak), r.text);
-			if (status === 200) {
+			if (r.status === 200) {
 				const file = await lax.call(r.json.outputs.image.url,
 					{ token: false });
 				assert.match(file.type, type ?? /^image\/png/);
