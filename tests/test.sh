@@ -6,13 +6,9 @@ cd "$(dirname "$0")/.." || exit 2
 export BUILD="${BUILD:-build}"
 export ASAN_OPTIONS="${ASAN_OPTIONS:-abort_on_error=1:detect_leaks=1}"
 export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1}"
-# Recordings and workflows of real servers, where somebody has them; the tests
-# that want them say what they skipped otherwise.
-: "${RECORDINGS=$(ls -d ../shared/comfyui-transcripts 2>/dev/null)}"
-: "${WORKFLOWS=$(ls -d ../shared/workflows 2>/dev/null)}"
-[ -n "$RECORDINGS" ] && RECORDINGS=$(cd "$RECORDINGS" && pwd)
-[ -n "$WORKFLOWS" ] && WORKFLOWS=$(cd "$WORKFLOWS" && pwd)
-export RECORDINGS WORKFLOWS
+# RECORDINGS=DIR and WORKFLOWS=DIR: whole recordings and workflows of real
+# servers, for those who have some, as absolute paths. Without them the replay
+# takes the condensed ones, and a test over workflows says that it was skipped.
 
 out=$BUILD/test
 mkdir -p "$out"

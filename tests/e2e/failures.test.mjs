@@ -37,7 +37,7 @@ const canaries = (standins) => [
 	/Traceback|File \\*"|execution\.py|\.py\b/, /safetensors|ckpt/,
 	/CheckpointLoader|EmptyImage|class_type|node_id|prompt_id/,
 	/pretended failure|Allocation on device|RuntimeError|standin/i,
-	/\/tmp\/|\/var\/|\/work\//, /backend-\d|no such node/,
+	/\/tmp\/|\/var\/|\/home\/|\/root\//, /backend-\d|no such node/,
 	/_\d{5}_|color-card_|portrait_/,
 	...standins.map((s) => new RegExp(`:${s.port}\\b`)),
 ];
