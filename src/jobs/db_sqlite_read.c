@@ -4,7 +4,8 @@
 #include "jobs/db.h"
 #include "jobs/db_sqlite_row.h"
 
-#define BEFORE_MAX "9999"
+/* A page of the list counts for each of its jobs, on the loop thread. */
+#define BEFORE_MAX "999"
 #define BUSY_MS	   250 /* only while a crash is recovered from */
 
 enum statement { READ, POSITION, LIST, STATEMENTS };

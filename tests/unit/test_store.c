@@ -585,6 +585,21 @@ static void positions(void)
 	end();
 }
 
+/* Counting costs the loop time, a hundred times for a page of the list. */
+static void far_back(void)
+{
+	struct job j = rig_job(), last = rig_job();
+
+	begin();
+	for (int i = 0; i < 1010; i++) {
+		id_v7(j.id);
+		rig_must(rig_insert(&r, &j) == STORE_DONE);
+	}
+	rig_must(rig_insert(&r, &last) == STORE_DONE);
+	ok(store_position(r.reader, &last) == 1000, "1000: that or more");
+	end();
+}
+
 /* ---- the file ---- */
 
 static void one_daemon(void)
@@ -658,6 +673,7 @@ int main(void)
 	asked();
 	lists();
 	positions();
+	far_back();
 	one_daemon();
 	closing();
 	return tap_done();
