@@ -37,12 +37,27 @@ static enum time_claim time_of(const struct json *claims, const char *name,
 	return TIME_GOOD;
 }
 
+/* A time that a token need not name, and that must not be to come. */
+static bool has_come(const struct json *claims, const char *name, int64_t now_s,
+		     const char *otherwise, struct problem *why)
+{
+	int64_t at = 0;
+
+	switch (time_of(claims, name, &at, why)) {
+	case TIME_ABSENT:
+		break;
+	case TIME_BAD:
+		return false;
+	case TIME_GOOD:
+		return at <= now_s || bad(why, otherwise);
+	}
+	return true;
+}
+
 static bool check_times(const struct json *claims, int64_t now_s,
 			int64_t leeway_s, int64_t *expires_s,
 			struct problem *why)
 {
-	int64_t at = 0;
-
 	switch (time_of(claims, "exp", expires_s, why)) {
 	case TIME_ABSENT:
 		return bad(why, "the token has no exp: it must say when it "
@@ -53,26 +68,10 @@ static bool check_times(const struct json *claims, int64_t now_s,
 		if (now_s - leeway_s >= *expires_s)
 			return bad(why, "the token has expired");
 	}
-	switch (time_of(claims, "nbf", &at, why)) {
-	case TIME_ABSENT:
-		break;
-	case TIME_BAD:
-		return false;
-	case TIME_GOOD:
-		if (now_s + leeway_s < at)
-			return bad(why, "the token is not valid yet (nbf)");
-	}
-	switch (time_of(claims, "iat", &at, why)) {
-	case TIME_ABSENT:
-		break;
-	case TIME_BAD:
-		return false;
-	case TIME_GOOD:
-		if (now_s + leeway_s < at)
-			return bad(why, "the token was issued in the future "
-					"(iat)");
-	}
-	return true;
+	return has_come(claims, "nbf", now_s + leeway_s,
+			"the token is not valid yet (nbf)", why) &&
+	       has_come(claims, "iat", now_s + leeway_s,
+			"the token was issued in the future (iat)", why);
 }
 
 /* Text that may stand in an owner's name and in a log. */
