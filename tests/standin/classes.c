@@ -132,15 +132,6 @@ void class_choices(struct world *w, const char *kind, struct strv *out)
 			strv_add(out, w->models.v[i] + n + 1);
 }
 
-const struct jv *class_input(const struct class *c, const char *name,
-			     bool *required)
-{
-	const struct jv *v = json_get(c->required_spec, name);
-
-	*required = v != NULL;
-	return v ? v : json_get(c->optional_spec, name);
-}
-
 static void print_choices(struct world *w, const char *kind, struct str *out)
 {
 	struct strv names = {0};

@@ -48,9 +48,6 @@ const struct class *class_at(size_t i); /* NULL behind the last */
 size_t class_output_count(const struct world *w, const struct class *c);
 /* the names a list of files stands for */
 void class_choices(struct world *w, const char *kind, struct strv *out);
-/* an input's specification: NULL when the class has no such input */
-const struct jv *class_input(const struct class *c, const char *name,
-			     bool *required);
 /* one input as /object_info prints it, file lists filled in */
 void class_print_input(struct world *w, const struct jv *v, struct str *out);
 
