@@ -11,11 +11,11 @@ cd "${1:-src}" || exit 2
 		may["media"]    = " base media "
 		may["http"]     = " base http "
 		may["auth"]     = " base auth "
-		may["input"]    = " base manifest input "
+		may["input"]    = " base media manifest input "
 		may["jobs"]     = " base jobs "
 		may["comfy"]    = " base comfy "
-		may["run"]      = " base jobs comfy run "
-		may["api"]      = " base manifest http auth input jobs api "
+		may["run"]      = " base media jobs comfy run "
+		may["api"]      = " base media manifest http auth input jobs api "
 	}
 	$1 == "cli" { next }
 	{ from = $1; to = $5

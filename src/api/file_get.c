@@ -5,49 +5,23 @@
 #include "api/private.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "media/kind.h"
 
 /* nginx serves what is below this internal location (nginx/). */
 #define INTERNAL "/_comfygate/files/"
-
-/*
- * What our own file names mean. Only kinds that cannot run as a page of our
- * origin are shown inline; everything else is a download.
- */
-static const struct {
-	const char *extension;
-	const char *content_type;
-	bool shown;
-} kinds[] = {
-	{".png", "image/png", true},	      {".jpg", "image/jpeg", true},
-	{".webp", "image/webp", true},	      {".gif", "image/gif", true},
-	{".avif", "image/avif", true},	      {".mp4", "video/mp4", true},
-	{".webm", "video/webm", true},	      {".mov", "video/quicktime", true},
-	{".wav", "audio/wav", true},	      {".flac", "audio/flac", true},
-	{".mp3", "audio/mpeg", true},	      {".ogg", "audio/ogg", true},
-	{".glb", "model/gltf-binary", false},
-};
-
-static void kind_of(const char *name, const char **type, bool *shown)
-{
-	*type = "application/octet-stream";
-	*shown = false;
-	for (size_t i = 0; i < COUNT(kinds); i++) {
-		if (text_ends(name, kinds[i].extension)) {
-			*type = kinds[i].content_type;
-			*shown = kinds[i].shown;
-			return;
-		}
-	}
-}
 
 static void send_file(struct call *c, const char *name, const char *path)
 {
 	const char *download =
 		text_query(c->arena, c->request->query, "download");
-	struct reply r = {.status = 200};
-	bool shown;
+	/* What our own file names mean. Only kinds that cannot run as a page
+	 * of our origin are shown inline; everything else is a download. */
+	const char *dot = strrchr(name, '.');
+	const struct media_type *type =
+		media_type_of_extension(dot != NULL ? dot + 1 : "");
+	struct reply r = {.status = 200, .content_type = type->mime};
+	bool shown = type->inline_safe;
 
-	kind_of(name, &r.content_type, &shown);
 	r.body = "";
 	if (download != NULL && strcmp(download, "1") == 0)
 		shown = false;

@@ -59,6 +59,8 @@ static void put_file(struct api *a, struct link_base base,
 		json_member_int(w, "width", f->width);
 		json_member_int(w, "height", f->height);
 	}
+	if (f->duration_ms > 0)
+		json_member_int(w, "duration_ms", f->duration_ms);
 	json_member_string(w, "sha256", f->sha256);
 	json_close(w, '}');
 }

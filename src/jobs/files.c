@@ -16,6 +16,7 @@
 
 #define DIR_MODE  0750
 #define FILE_MODE 0640 /* nginx reads them, by its group */
+#define REREAD	  ((size_t)128 * 1024)
 #define ROOM_MS	  1000 /* how long an answer about free space holds */
 
 #define BUCKETS	  4096
@@ -182,8 +183,7 @@ struct file_sink *files_begin(struct files *f, const char *job,
 		goto fail;
 	id_v4(unique);
 	snprintf(s->path, sizeof(s->path), "%s/%s-.%s.tmp", dir, job, unique);
-	s->fd = open(s->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-		     FILE_MODE);
+	s->fd = open(s->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
 	if (s->fd < 0) {
 		problem_set(why, PROBLEM_INTERNAL, s->path, "%s",
 			    strerror(errno));
@@ -225,6 +225,38 @@ bool file_sink_write(void *sink, const void *bytes, size_t n)
 		n -= (size_t)done;
 	}
 	return true;
+}
+
+int file_sink_fd(const struct file_sink *s)
+{
+	return s->fd;
+}
+
+void file_sink_reread(struct file_sink *s)
+{
+	unsigned char unused[DIGEST_SIZE];
+	unsigned char *piece = mem_alloc(REREAD);
+
+	digest_end(s->digest, unused);
+	s->digest = digest_create();
+	s->size = 0;
+	while (s->error == 0) {
+		ssize_t n = pread(s->fd, piece, REREAD, s->size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			break;
+		if (n < 0) {
+			s->error = errno;
+		} else if (n > s->max - s->size) {
+			s->error = EFBIG;
+		} else {
+			digest_add(s->digest, piece, (size_t)n);
+			s->size += n;
+		}
+	}
+	free(piece);
 }
 
 void file_sink_abort(struct file_sink *s)

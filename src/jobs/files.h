@@ -32,6 +32,11 @@ MUST_USE struct file_sink *files_begin(struct files *f, const char *job,
 /* A web_call sink: bool (*)(void *, const void *, size_t). False past the
  * ceiling or on a write error. */
 bool file_sink_write(void *sink, const void *bytes, size_t n);
+/* Its file, to read what was written, or to write it by other means; after
+ * that file_sink_reread() takes size and digest from what is there, and a
+ * failure is told by the commit. */
+int file_sink_fd(const struct file_sink *s);
+void file_sink_reread(struct file_sink *s);
 /* Frees the sink in both cases. The name is checked: ^[a-z0-9_-]+\.[a-z0-9]+$
  */
 MUST_USE bool file_sink_commit(struct file_sink *s, const char *name,

@@ -15,6 +15,8 @@ static void write_file(struct json_writer *w, const struct output_file *f)
 		json_member_int(w, "width", f->width);
 		json_member_int(w, "height", f->height);
 	}
+	if (f->duration_ms > 0)
+		json_member_int(w, "duration_ms", f->duration_ms);
 	json_close(w, '}');
 }
 
@@ -71,7 +73,8 @@ static bool read_file(const struct json *v, struct arena *a,
 	       take(v, "sha256", a, &f->sha256) &&
 	       take_size(v, "size_bytes", &f->size_bytes) &&
 	       take_size(v, "width", &f->width) &&
-	       take_size(v, "height", &f->height);
+	       take_size(v, "height", &f->height) &&
+	       take_size(v, "duration_ms", &f->duration_ms);
 }
 
 static bool read_files(const struct json *files, struct arena *a,

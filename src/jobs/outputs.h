@@ -25,6 +25,7 @@ struct output_file {
 	int64_t size_bytes;
 	const char *sha256;
 	int64_t width, height; /* 0: unknown */
+	int64_t duration_ms;   /* 0: unknown, or none */
 };
 
 struct output_value {

@@ -42,6 +42,7 @@ static bool read_want(const struct json *v, struct arena *a, struct want *w)
 	w->many = json_true(json_get(v, "many"));
 	w->required = json_true(json_get(v, "required"));
 	w->temp = json_true(json_get(v, "temp"));
+	w->metadata = json_true(json_get(v, "metadata"));
 	if (key != NULL && !json_is(key, JSON_NULL) &&
 	    !take(v, "key", a, &w->key))
 		return false;

@@ -13,7 +13,8 @@
  * job, so that the running half needs no manifest.
  *
  *	{"outputs":[{"name":"image","type":"image","node":"9","key":null,
- *	             "many":false,"required":true,"temp":false}],
+ *	             "many":false,"required":true,"temp":false,
+ *	             "metadata":false}],
  *	 "fields":[{"node":"3","input":"steps","field":"/steps"}]}
  */
 enum want_type {
@@ -35,6 +36,7 @@ struct want {
 	bool many;
 	bool required;
 	bool temp;
+	bool metadata; /* files are given with theirs; else cleaned of it */
 };
 
 struct field {

@@ -109,6 +109,7 @@ struct output {
 	bool many;
 	bool required;
 	bool temp;
+	bool metadata; /* files keep theirs */
 };
 
 struct limits {

@@ -17,6 +17,7 @@ static void write_output(struct json_writer *w, const struct output *o)
 	json_member_bool(w, "many", o->many);
 	json_member_bool(w, "required", o->required);
 	json_member_bool(w, "temp", o->temp);
+	json_member_bool(w, "metadata", o->metadata);
 	json_close(w, '}');
 }
 

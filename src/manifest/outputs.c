@@ -14,11 +14,11 @@ static const struct key output_table[] = {
 	{"many", KEY_BOOL, FIELD(many), 0, 0, NULL},
 	{"required", KEY_BOOL, FIELD(required), 0, 0, NULL},
 	{"temp", KEY_BOOL, FIELD(temp), 0, 0, NULL},
+	{"metadata", KEY_BOOL, FIELD(metadata), 0, 0, NULL},
 	{"format", KEY_LATER, 0, 0, 0, NULL},
 	{"quality", KEY_LATER, 0, 0, 0, NULL},
 	{"thumbnail", KEY_LATER, 0, 0, 0, NULL},
 	{"blurhash", KEY_LATER, 0, 0, 0, NULL},
-	{"metadata", KEY_LATER, 0, 0, 0, NULL},
 };
 const struct key_set keys_output = KEY_SET(output_table, NULL);
 
@@ -114,6 +114,9 @@ static void read_output(struct reader *r, const struct place *p,
 	text = out->type == OUTPUT_TEXT || out->type == OUTPUT_JSON;
 	if (text && out->temp)
 		reader_error(r, PLACE_KEY(p, "temp"), "temp",
+			     "is for outputs that are files");
+	if (text && out->metadata)
+		reader_error(r, PLACE_KEY(p, "metadata"), "metadata",
 			     "is for outputs that are files");
 	if (out->type == OUTPUT_JSON && out->many)
 		reader_error(r, PLACE_KEY(p, "many"), "many",

@@ -5,7 +5,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "jobs/outputs.h"
-#include "run/content.h"
+#include "media/kind.h"
+#include "media/strip.h"
 #include "run/steps.h"
 
 /* Of one job, all outputs together. */
@@ -19,8 +20,7 @@
 
 struct fetch {
 	struct file_sink *sink;
-	struct content content;
-	int64_t max;
+	int64_t max, size;
 	bool too_large;
 	bool local; /* our disk took it not */
 };
@@ -29,8 +29,8 @@ static bool fetch_sink(void *ctx, const void *bytes, size_t n)
 {
 	struct fetch *f = ctx;
 
-	content_feed(&f->content, bytes, n);
-	f->too_large = f->content.total > f->max;
+	f->size += (int64_t)n;
+	f->too_large = f->size > f->max;
 	if (f->too_large)
 		return false;
 	f->local = !file_sink_write(f->sink, bytes, n);
@@ -66,29 +66,6 @@ static const char *file_name(struct slot *s, const struct want *w, size_t index,
 	return arena_printf(&s->arena, "%s-%zu.%s", w->name, index + 1, ext);
 }
 
-static bool commit(struct slot *s, struct fetch *f, const struct want *w,
-		   const struct history_file *from, size_t index,
-		   struct output_file *out)
-{
-	bool plain = w->type == WANT_FILE || w->type == WANT_MODEL;
-	const struct content_type *t =
-		content_type(&f->content, plain, from->filename);
-	char *sha = arena_alloc(&s->arena, DIGEST_HEX_SIZE);
-	struct problem why = {0};
-
-	out->name = file_name(s, w, index, t->ext);
-	out->content_type = t->mime;
-	out->sha256 = sha;
-	(void)content_size(&f->content, &out->width, &out->height);
-	if (!file_sink_commit(f->sink, out->name, &out->size_bytes, sha,
-			      &why)) {
-		log_event(LOG_ERROR, "file.not_stored", "job", s->job.id, "why",
-			  why.detail, NULL);
-		return false;
-	}
-	return true;
-}
-
 static struct file_sink *begin(struct slot *s)
 {
 	struct file_sink *sink = s->early;
@@ -103,6 +80,80 @@ static struct file_sink *begin(struct slot *s)
 		log_event(LOG_ERROR, "file.not_begun", "job", s->job.id, "why",
 			  why.detail, NULL);
 	return sink;
+}
+
+/* Nobody runs markup that came out of a workflow: it is bytes to callers. */
+static const struct media_type *
+type_of(const struct want *w, enum media_kind kind, const char *filename)
+{
+	bool plain = w->type == WANT_FILE || w->type == WANT_MODEL;
+
+	if (kind == MEDIA_SVG || kind == MEDIA_HTML)
+		kind = MEDIA_UNKNOWN;
+	else if (plain)
+		return media_type_named(kind, filename);
+	return media_type(kind);
+}
+
+/* Puts a clean file in the place of what was fetched. */
+static enum failure strip(struct slot *s, struct fetch *f, const struct want *w,
+			  enum media_kind kind)
+{
+	struct problem why = {0};
+	struct file_sink *clean;
+
+	clean = begin(s);
+	if (clean == NULL)
+		return FAILURE_INTERNAL;
+	if (!media_strip(kind, file_sink_fd(f->sink), file_sink_fd(clean),
+			 &why)) {
+		file_sink_abort(clean);
+		log_event(LOG_ERROR, "file.not_cleaned", "job", s->job.id,
+			  "output", w->name, "why", why.detail, "help",
+			  "\"metadata\": true gives it as it is", NULL);
+		return why.code == PROBLEM_INTERNAL ? FAILURE_INTERNAL
+						    : FAILURE_UNCLEAN;
+	}
+	file_sink_abort(f->sink);
+	f->sink = clean;
+	file_sink_reread(clean);
+	return FAILURE_NONE;
+}
+
+/* The sink is gone after this. */
+static enum failure commit(struct slot *s, struct fetch *f,
+			   const struct want *w,
+			   const struct history_file *from, size_t index,
+			   struct output_file *out)
+{
+	char *sha = arena_alloc(&s->arena, DIGEST_HEX_SIZE);
+	const struct media_type *t;
+	struct media_facts facts;
+	struct problem why = {0};
+	enum failure failed = FAILURE_NONE;
+
+	if (!media_file_facts(file_sink_fd(f->sink), &facts))
+		failed = FAILURE_INTERNAL;
+	else if (!w->metadata)
+		failed = strip(s, f, w, facts.kind);
+	if (failed != FAILURE_NONE) {
+		file_sink_abort(f->sink);
+		return failed;
+	}
+	t = type_of(w, facts.kind, from->filename);
+	out->name = file_name(s, w, index, t->extension);
+	out->content_type = t->mime;
+	out->sha256 = sha;
+	out->width = facts.width;
+	out->height = facts.height;
+	out->duration_ms = facts.duration_ms;
+	if (!file_sink_commit(f->sink, out->name, &out->size_bytes, sha,
+			      &why)) {
+		log_event(LOG_ERROR, "file.not_stored", "job", s->job.id, "why",
+			  why.detail, NULL);
+		return FAILURE_INTERNAL;
+	}
+	return FAILURE_NONE;
 }
 
 static bool of_files(const struct want *w)
@@ -139,9 +190,10 @@ static enum failure fetch_once(struct slot *s, const struct want *w,
 	o = comfy_view(s->client, from, f.max, ms > 0 ? ms : 1, fetch_sink, &f,
 		       type);
 	s->fetching = false;
-	if (o == COMFY_OK && f.content.total > 0)
-		return commit(s, &f, w, from, index, out) ? FAILURE_NONE
-							  : FAILURE_INTERNAL;
+	if (o == COMFY_OK && f.size > 0) {
+		*again = false;
+		return commit(s, &f, w, from, index, out);
+	}
 	file_sink_abort(f.sink);
 	if (o == COMFY_LOCAL && !f.local)
 		f.too_large = true;
@@ -347,6 +399,11 @@ static enum failure take(struct slot *s, const struct want *w,
 		f = take_files(s, w, out, budget);
 	else
 		f = take_value(s, w, out);
+	if (f == FAILURE_UNCLEAN)
+		s->detail = arena_printf(&s->arena,
+					 "the output %s cannot be cleaned of "
+					 "its metadata",
+					 w->name);
 	if (f == FAILURE_TOO_LARGE)
 		s->detail = arena_printf(&s->arena,
 					 "the output %s is larger than allowed",

@@ -86,6 +86,11 @@ static const struct failure_rule rules[FAILURE__COUNT] = {
 			       .remedy = REMEDY_END,
 			       .code = PROBLEM_OUTPUT_MISSING,
 			       .detail = "an output is larger than allowed"},
+	[FAILURE_UNCLEAN] = {.name = "unclean",
+			     .remedy = REMEDY_END,
+			     .code = PROBLEM_OUTPUT_MISSING,
+			     .detail = "an output cannot be cleaned of its "
+				       "metadata"},
 	[FAILURE_INTERNAL] = {.name = "internal",
 			      .remedy = REMEDY_END,
 			      .code = PROBLEM_INTERNAL,

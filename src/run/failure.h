@@ -29,6 +29,7 @@ enum failure {
 	FAILURE_FILES_GONE,  /* a cached run whose files were deleted (s03) */
 	FAILURE_NO_OUTPUT,   /* it ended well and gave not what was wanted */
 	FAILURE_TOO_LARGE,   /* an output file past the ceiling */
+	FAILURE_UNCLEAN,     /* an output file that keeps its metadata */
 	FAILURE_INTERNAL,    /* our own mistake, or our disk */
 	FAILURE__COUNT
 };

@@ -170,7 +170,8 @@ static void check_references(void)
 	is_str(e->recipe,
 	       "{\"outputs\":[{\"name\":\"image\",\"type\":\"image\","
 	       "\"node\":\"9\",\"key\":\"images\",\"many\":false,"
-	       "\"required\":true,\"temp\":false}],\"fields\":["
+	       "\"required\":true,\"temp\":false,\"metadata\":"
+	       "false}],\"fields\":["
 	       "{\"node\":\"6\",\"input\":\"text\",\"field\":\"/prompt\"},"
 	       "{\"node\":\"7\",\"input\":\"text\",\"field\":\"/avoid\"},"
 	       "{\"node\":\"4\",\"input\":\"ckpt_name\","

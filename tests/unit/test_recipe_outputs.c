@@ -11,7 +11,7 @@ static void recipe(void)
 		"\"9\",\"key\":null,\"many\":false,\"required\":true,\"temp\":"
 		"false},{\"name\":\"words\",\"type\":\"text\",\"node\":\"12\","
 		"\"key\":\"text\",\"many\":true,\"required\":false,\"temp\":"
-		"true}],\"fields\":[{\"node\":\"3\",\"input\":\"steps\","
+		"true,\"metadata\":true}],\"fields\":[{\"node\":\"3\",\"input\":\"steps\","
 		"\"field\":\"/steps\"}]}";
 	struct arena a = {0};
 	struct problem why = {0};
@@ -25,7 +25,8 @@ static void recipe(void)
 		   !r.wants[0].many && r.wants[0].required && !r.wants[0].temp,
 	   "the first one");
 	ok(r.wants[1].type == WANT_TEXT && r.wants[1].many &&
-		   !r.wants[1].required && r.wants[1].temp,
+		   !r.wants[1].required && r.wants[1].temp &&
+		   r.wants[1].metadata && !r.wants[0].metadata,
 	   "the second one");
 	is_str(r.wants[1].key, "text", "key");
 	is_str(r.fields[0].node, "3", "field's node");
@@ -95,7 +96,8 @@ static const char stored[] =
 	"\"image/png\",\"size_bytes\":183201,\"sha256\":\"9f86\",\"width\":"
 	"1024,\"height\":768}],\"many\":false},"
 	"\"sounds\":{\"files\":[{\"name\":\"sounds-1.flac\",\"content_type\":"
-	"\"audio/flac\",\"size_bytes\":0,\"sha256\":\"00\"},{\"name\":"
+	"\"audio/flac\",\"size_bytes\":0,\"sha256\":\"00\",\"duration_ms\":"
+	"1200},{\"name\":"
 	"\"sounds-2.flac\",\"content_type\":\"audio/flac\",\"size_bytes\":"
 	"9007199254740993,\"sha256\":\"01\"}],\"many\":true},"
 	"\"none\":{\"files\":[],\"many\":true},"
