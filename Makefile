@@ -103,6 +103,29 @@ $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# With the sources instead of the library: these want to be built with it.
+FUZZ     = $(patsubst tests/fuzz/%.c,build-fuzz/%,\
+           $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_CC ?= clang
+FUZZ_SECONDS ?= 60
+
+build-fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(SRC) $(wildcard src/*/*.h)
+	@mkdir -p $(@D)
+	$(call say,CC)$(FUZZ_CC) -std=c11 -D_GNU_SOURCE -O1 -g -Isrc -Itests \
+	    $(PKG_INC) -fsanitize=fuzzer,address -o $@ $< $(SRC) $(LIBS)
+
+fuzz: $(FUZZ)
+	@for f in $(FUZZ); do \
+	    n=$${f##*/fuzz_}; mkdir -p build-fuzz/corpus/$$n; \
+	    echo "  FUZZ $$n"; \
+	    $$f -max_total_time=$(FUZZ_SECONDS) -max_len=16384 \
+	        -artifact_prefix=build-fuzz/$$n- build-fuzz/corpus/$$n \
+	        $$(for d in tests/fuzz/corpus/$$n tests/cases/$$n; do \
+	            if test -d $$d; then echo $$d; fi; done) \
+	        >build-fuzz/$$n.log 2>&1 || { tail -40 build-fuzz/$$n.log; \
+	            exit 1; }; \
+	    tail -1 build-fuzz/$$n.log; done
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CFLAGS) -c -o $@ $<

@@ -127,8 +127,8 @@ static bool box_read(struct source *s, int64_t at, int64_t end, struct box *b)
 			return false;
 		size = number_be(p, 8);
 		b->data = at + 16;
-	} else if (size == 0) {
-		size = end - at;
+	} else if (size == 0 && end == s->size) {
+		size = end - at; /* only the last one of the file may */
 	}
 	if (size < b->data - at || size > end - at)
 		return false;

@@ -157,7 +157,8 @@ f = ff('x.flac', *SOUND, *TAGS)
 f = (f[:42] + flac_block(1, C) + flac_block(2, b'CNRY' + C) +
      flac_block(6, struct.pack('>II', 3, 9) + b'image/png' +
                           struct.pack('>I', len(C)) + C +
-                          struct.pack('>IIIII', 1, 1, 8, 0, 0)) + flac_block(5, C) + f[42:])
+                          struct.pack('>IIIII', 1, 1, 8, 0, len(C)) + C) +
+     f[42:])
 save('sound.flac', f + b'TAG' + C.ljust(125, b'\0'))
 
 def ape(data):

@@ -1,0 +1,100 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "media/kind.h"
+#include "media/strip.h"
+
+/*
+ * Facts and cleaning of any bytes. What is taken as clean must stay as it is
+ * when it is cleaned again, and its facts are those of before; a head in memory
+ * is of the same kind as the file.
+ */
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+
+static void must(bool good, const char *what)
+{
+	if (good)
+		return;
+	fprintf(stderr, "%s\n", what);
+	abort();
+}
+
+static int file_of(const uint8_t *bytes, size_t n)
+{
+	int fd = memfd_create("fuzz", MFD_CLOEXEC);
+
+	must(fd >= 0 && (n == 0 || pwrite(fd, bytes, n, 0) == (ssize_t)n),
+	     "memfd");
+	return fd;
+}
+
+static bool same_bytes(int a, int b)
+{
+	struct stat x, y;
+	unsigned char *p, *q;
+	bool same;
+	size_t n;
+
+	must(fstat(a, &x) == 0 && fstat(b, &y) == 0, "stat");
+	if (x.st_size != y.st_size)
+		return false;
+	n = (size_t)x.st_size;
+	p = mem_alloc(n + 1);
+	q = mem_alloc(n + 1);
+	must(pread(a, p, n, 0) == (ssize_t)n && pread(b, q, n, 0) == (ssize_t)n,
+	     "read");
+	same = memcmp(p, q, n) == 0;
+	free(p);
+	free(q);
+	return same;
+}
+
+static void same_head(const uint8_t *bytes, size_t n,
+		      const struct media_facts *file)
+{
+	struct media_probe p;
+	struct media_facts f;
+
+	media_probe_init(&p);
+	for (size_t at = 0; at < n; at += 1000)
+		media_probe_feed(&p, bytes + at, n - at < 1000 ? n - at : 1000);
+	media_probe_facts(&p, &f);
+	media_probe_finish(&p);
+	/* Words are looked at further in memory than in a file's head. */
+	must(f.kind == file->kind, "another kind in memory");
+	must(f.width <= INT32_MAX && f.height <= INT32_MAX && f.width >= 0 &&
+		     f.height >= 0 && f.duration_ms >= 0,
+	     "facts out of bounds");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	int from = file_of(bytes, n), clean = file_of(bytes, 0),
+	    again = file_of(bytes, 0);
+	struct media_facts before, after;
+	struct problem why = {0};
+
+	must(media_file_facts(from, &before), "no facts");
+	same_head(bytes, n, &before);
+	if (media_strip(before.kind, from, clean, &why)) {
+		must(media_file_facts(clean, &after), "no facts of clean");
+		must(after.kind == before.kind, "another kind when clean");
+		must(after.width == before.width &&
+			     after.height == before.height,
+		     "another size when clean");
+		must(media_strip(before.kind, clean, again, &why),
+		     "clean is refused");
+		must(same_bytes(clean, again), "cleaned twice is not once");
+	} else {
+		must(why.code != PROBLEM_NONE, "refused without a reason");
+	}
+	close(from);
+	close(clean);
+	close(again);
+	return 0;
+}
