@@ -266,10 +266,11 @@ static void add_arg(struct conn *c, const char *text)
 	str_free(&whole);
 }
 
+/* lws has decoded them, a bare plus to a blank, too */
 static void read_args(struct conn *c)
 {
 	const int most = lws_hdr_total_length(c->wsi, WSI_TOKEN_HTTP_URI_ARGS);
-	char *buf, *p;
+	char *buf;
 	int i;
 
 	if (most <= 0)
@@ -277,12 +278,8 @@ static void read_args(struct conn *c)
 	buf = mem_alloc((size_t)most + 2);
 	for (i = 0; lws_hdr_copy_fragment(c->wsi, buf, most + 1,
 					  WSI_TOKEN_HTTP_URI_ARGS, i) >= 0;
-	     i++) {
-		for (p = buf; *p; p++)
-			if (*p == '+')
-				*p = ' ';
+	     i++)
 		add_arg(c, buf);
-	}
 	free(buf);
 }
 
