@@ -8,6 +8,7 @@
 #   make test            all tests, through the real nginx
 #   make unit            the unit tests alone
 #   make bench           measure it
+#   make fuzz            what reads hostile bytes, FUZZ_SECONDS= each; clang
 #   make lint            static checks; `make layers` only looks at who includes
 #                        whom
 #   make install         DESTDIR=, PREFIX=/usr/local
