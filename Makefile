@@ -161,7 +161,7 @@ lint:
 clean:
 	rm -rf build build-*
 
-.PHONY: all help unit test run bench deps layers lint install clean
+.PHONY: all help unit test run bench fuzz deps layers lint install clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(STANDIN_OBJ:.o=.d) $(BUILD)/src/main.d \
     $(UNIT:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d) \
