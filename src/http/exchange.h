@@ -27,8 +27,7 @@ struct request {
 	const char *query;  /* without '?'; "" when there is none */
 	const char *body;   /* NUL terminated, "" when there is none */
 	size_t body_len;
-	const char *request_id; /* the caller's where well formed,
-				 * else nginx's, else a new one */
+	const char *request_id; /* chosen by http/request_id.h */
 	const char *scheme;	/* "http" or "https", as nginx saw it */
 	const char *host; /* Host header; "" where it is not well formed */
 	const char *server_addr; /* the address nginx accepted the caller on */
@@ -68,7 +67,7 @@ void exchange_reply(struct exchange *x, const struct reply *r);
  * Keeping an exchange. `gone` is called (once, loop thread) when the caller
  * hangs up before the reply; the exchange is freed right after it. A second
  * call replaces gone and ctx. Returns false, having done nothing, when the
- * ceiling of waiting exchanges (http_options.max_waiting) is reached: reply
+ * ceiling of waiting exchanges (server_options.max_waiting) is reached: reply
  * 503 then.
  */
 typedef void exchange_gone_fn(void *ctx, struct exchange *x);

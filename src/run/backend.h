@@ -49,7 +49,7 @@ bool backend_is_up(struct backend *b);
 bool backend_wait_up(struct backend *b, int64_t until);
 void backend_wake(struct backend *b);
 
-/* Down, with the reason for the log and /readyz. `stuck`: a prompt that must
+/* Down, with the reason for the log. `stuck`: a prompt that must
  * be out of its queue before it is well; or NULL. */
 void backend_throttle(struct backend *b, const char *reason, const char *stuck);
 /* Health found it well. True when it was down. */
