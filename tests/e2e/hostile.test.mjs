@@ -2,6 +2,7 @@
 // do not get.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -96,6 +97,39 @@ test('streams that nobody reads do not fill the memory together', async () => {
 		socket.destroy();
 	const again = await gate.call(r.json.urls.self);
 	assert.equal(again.status, 200);
+});
+
+test('a signature opens one path, for its time', async () => {
+	const make = async () => (await gate.call('/v1/card',
+		{ body: { width: 64, height: 64 } })).json;
+	const a = await make(), b = await make();
+	const file = new URL(a.outputs.image.url), other = new URL(
+		b.outputs.image.url), stream = new URL(a.urls.events);
+	const key = readFileSync(join(gate.state, 'url.key'));
+	const signed = (path, expires) => `${path}?expires=${expires}&signature=` +
+		createHmac('sha256', key).update(`${path}\n${expires}`)
+			.digest('base64url');
+	const now = Math.floor(Date.now() / 1000);
+	const status = async (path) =>
+		(await gate.call(path, { token: false })).status;
+
+	for (const [path, wanted] of [
+		[file.pathname + file.search, 200],
+		[signed(file.pathname, now + 60), 200],
+		[signed(file.pathname, now - 1), 410],
+		[signed(stream.pathname, now - 1), 410],
+		[file.pathname + other.search, 403],
+		[file.pathname + stream.search, 403],
+		[stream.pathname + file.search, 403],
+		[signed(file.pathname, now + 60).replace(/=(\d)/, '=9$1'), 403],
+		[signed(file.pathname, '18446744073709551615'), 403],
+		[file.pathname.replace('image.', '%69mage.') + file.search, 403],
+		[signed(`/v1/files/${a.id}/..%2furl.key`, now + 60), 404],
+		[signed(`/v1/jobs/${a.id}`, now + 60), 401]])
+		assert.equal(await status(path), wanted, path);
+	await gate.call(a.urls.self, { method: 'DELETE' });
+	assert.equal(await status(file.pathname + file.search), 410);
+	assert.equal(await status(stream.pathname + stream.search), 404);
 });
 
 test('a cursor holds when its job is deleted', async () => {
