@@ -105,5 +105,5 @@ bool flac_strip(struct strip *s)
 	end = tags_begin(&s->in, s->at);
 	if (!ends_whole(s, end))
 		return false;
-	return strip_copy(s, end - s->at);
+	return strip_copy(s, end - s->at) && tags_none(s);
 }

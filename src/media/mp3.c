@@ -115,5 +115,5 @@ bool mp3_strip(struct strip *s)
 	}
 	if (frames == 0)
 		return strip_bad(s, "it has no sound");
-	return !s->failed;
+	return !s->failed && tags_none(s);
 }

@@ -90,6 +90,9 @@ void exif_minimal(int orientation, unsigned char out[EXIF_MINIMAL]);
 /* Where tags at the end of a sound file begin (ID3v1, ID3v2 with its footer,
  * APEv2, Lyrics3), but not before `from`. */
 int64_t tags_begin(struct source *s, int64_t from);
+/* Whether what was written ends without one: the last bytes of a sound may look
+ * like it once that behind them is gone. */
+bool tags_none(struct strip *s);
 /* Where the ID3v2 tags that begin at `at` end. */
 int64_t tags_end(struct source *s, int64_t at);
 

@@ -210,7 +210,10 @@ bool webp_strip(struct strip *s)
 		if (!chunk_read(&s->in, s->at, &len, type) ||
 		    8 + padded(len) > end - s->at)
 			return strip_bad(s, "a chunk ends too early");
-		if (is(type, "VP8X") && s->at != HEAD)
+		/* The first chunk tells how large it is. */
+		if (s->at == HEAD ? !is(type, "VP8X") && !is(type, "VP8 ") &&
+					    !is(type, "VP8L")
+				  : is(type, "VP8X"))
 			return strip_bad(s, "its header is not the first");
 		seen = seen || is(type, "VP8 ") || is(type, "VP8L") ||
 		       is(type, "ANMF");

@@ -16,7 +16,8 @@
  * needs stay. Pure but for the two files; any thread that may block. Memory is
  * bounded (1 MiB), whatever the file says of itself.
  *
- * Reads `from` (from its beginning) and writes `to`. The kind is what the
+ * Reads `from` (from its beginning) and writes `to`, which is open for reading,
+ * too. The kind is what the
  * bytes say (media_file_facts). False: the file is not of that form or ends
  * too early; what was written is of no use then, and the file must not be given
  * to a caller as clean.

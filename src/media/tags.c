@@ -1,5 +1,7 @@
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "media/parts.h"
 
 /*
@@ -88,4 +90,14 @@ int64_t tags_begin(struct source *s, int64_t from)
 		end -= size;
 	}
 	return end;
+}
+
+bool tags_none(struct strip *s)
+{
+	struct source *out = mem_alloc(sizeof(*out));
+	bool none = strip_end(s) && source_file(out, s->out, true) &&
+		    tags_begin(out, 0) == out->size;
+
+	free(out);
+	return none || strip_bad(s, "its sound ends like a tag");
 }
