@@ -1,6 +1,6 @@
 // docs/comfyui.md names a source file and a test for each fact; they are there.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -45,6 +45,17 @@ function has(path, name) {
 	return cache.get(path).has(name);
 }
 
+// Cases move when a file is cut in two: where one is now.
+function whereIs(name) {
+	const files = ['unit', 'e2e', 'standin'].flatMap((folder) =>
+		readdirSync(join(top, 'tests', folder))
+			.filter((file) => /^test_.*\.c$|\.test\.mjs$/.test(file))
+			.map((file) => `${folder}/${file}`))
+		.filter((file) => has(`tests/${file}`, name));
+	return files.length > 0 ? `it is in ${files.join(', ')}` :
+		'nor anywhere else';
+}
+
 // unit/test_ws.c "one case", "another"; cases/manifest/a-folder
 function testsOf(cell) {
 	return cell.split('; ').flatMap((part) => {
@@ -82,7 +93,8 @@ for (const [number, , , cell] of rows) {
 			assert.ok(names.length > 0 ||
 				path.startsWith('tests/cases/'), `no case of ${path}`);
 			for (const name of names)
-				assert.ok(has(path, name), `${path}: no "${name}"`);
+				assert.ok(has(path, name),
+					`${path}: no "${name}", ${whereIs(name)}`);
 		}
 	});
 }
@@ -90,6 +102,7 @@ for (const [number, , , cell] of rows) {
 test('a case that is not there is noticed', () => {
 	assert.ok(has('tests/unit/test_event.c', 'node null is the end'));
 	assert.ok(!has('tests/unit/test_event.c', 'node null is the'));
+	assert.match(whereIs('node null is the end'), /unit\/test_event\.c/);
 	assert.throws(() => testsOf('unit/test_event.c "a" "b"'));
 	assert.throws(() => testsOf('unit/test_event.c, "a"'));
 });
