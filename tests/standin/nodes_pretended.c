@@ -207,7 +207,8 @@ bool node_create_video(struct run *r, struct enode *n)
 	return true;
 }
 
-/* an ftyp box and words: enough to have the right type and to say what it is */
+/* an ftyp box, words and an empty moov: enough to have the right type, to be
+ * taken for a film, and to say what it is */
 bool node_save_video(struct run *r, struct enode *n)
 {
 	static const char head[] = "\0\0\0\x18"
@@ -228,6 +229,7 @@ bool node_save_video(struct run *r, struct enode *n)
 	}
 	str_add(&bytes, head, sizeof(head) - 1);
 	str_puts(&bytes, "comfygate stand-in for ComfyUI: no real video...");
+	str_add(&bytes, "\0\0\0\x08moov", 8);
 	fine = files_save(r->w, "output",
 			  run_text(r, n, "filename_prefix", &tmp), "_.mp4", 0,
 			  0, &bytes, &name, &sub);

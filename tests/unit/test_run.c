@@ -260,6 +260,48 @@ static void test_outputs(void)
 	rig_finish(&r);
 }
 
+/* The stand-in's film says something in a box that nobody needs. */
+static const char film_prompt[] =
+	"{\"1\":{\"class_type\":\"EmptyImage\",\"inputs\":{\"width\":64,"
+	"\"height\":48,\"batch_size\":1,\"color\":5}},"
+	"\"2\":{\"class_type\":\"CreateVideo\",\"inputs\":{\"images\":[\"1\",0]"
+	","
+	"\"fps\":10}},"
+	"\"3\":{\"class_type\":\"SaveVideo\",\"inputs\":{\"video\":[\"2\",0],"
+	"\"filename_prefix\":\"v\",\"format\":\"mp4\",\"codec\":\"auto\"}}}";
+
+static const char film_recipe[] =
+	"{\"outputs\":["
+	"{\"name\":\"clean\",\"type\":\"video\",\"node\":\"3\"},"
+	"{\"name\":\"raw\",\"type\":\"video\",\"node\":\"3\","
+	"\"metadata\":true}],\"fields\":[]}";
+
+static void test_metadata(void)
+{
+	struct order o = {.prompt = film_prompt, .recipe = film_recipe};
+	struct output_value *v = NULL;
+	struct result out;
+	struct rig r;
+	size_t n = 0;
+
+	printf("# metadata is taken out, or not\n");
+	rig_start(&r, 1, 1);
+	run_one(&r, &o, &out);
+	ok(out.job.outputs != NULL &&
+		   outputs_read(out.job.outputs, &out.arena, &v, &n) &&
+		   n == 2 && v[0].file_count == 1 && v[1].file_count == 1,
+	   "  both are there");
+	if (n == 2 && v[0].file_count == 1 && v[1].file_count == 1) {
+		is_str(v[0].files[0].content_type, "video/mp4", "  type");
+		ok(v[0].files[0].size_bytes == v[1].files[0].size_bytes,
+		   "  of one size");
+		ok(strcmp(v[0].files[0].sha256, v[1].files[0].sha256) != 0,
+		   "  the one is cleaned");
+	}
+	arena_finish(&out.arena);
+	rig_finish(&r);
+}
+
 /* ---- progress ---- */
 
 static void test_progress(void)
@@ -295,6 +337,7 @@ int main(void)
 	test_full_disk();
 	test_rejected();
 	test_outputs();
+	test_metadata();
 	test_progress();
 	return tap_done();
 }
