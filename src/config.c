@@ -51,6 +51,10 @@ const struct config_setting config_settings[] = {
 	 1024, 1024 * GIB, "Largest single output file."},
 	{"max_waiting", CONFIG_COUNT, AT(max_waiting), "10000", 1, 1000000,
 	 "Callers who may wait at once; more get 503."},
+	{"max_waiting_each", CONFIG_COUNT, AT(max_waiting_each), "5000", 1,
+	 1000000,
+	 "… for the jobs of one owner; more are answered at once, with the job "
+	 "as it stands."},
 	{"max_connections", CONFIG_COUNT, AT(max_connections), "12000", 1,
 	 1000000, "Connections from nginx at once."},
 	{"max_wait", CONFIG_DURATION, AT(max_wait), "5m", 0, HOUR,

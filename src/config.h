@@ -45,6 +45,7 @@ struct config {
 	int64_t max_body_bytes;
 	int64_t max_output_bytes;
 	int64_t max_waiting;
+	int64_t max_waiting_each;
 	int64_t max_connections;
 	int64_t max_wait;
 	int64_t url_lifetime;

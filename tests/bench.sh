@@ -97,6 +97,7 @@ COMFYGATE_SOCKET=$dir/gate.sock COMFYGATE_LOG_LEVEL=warn \
 COMFYGATE_SECRET_FILE=$dir/state/dev.key COMFYGATE_SLOTS=$slots \
 COMFYGATE_PUBLIC_URL=http://127.0.0.1:$port COMFYGATE_BACKENDS=$comfyui \
 COMFYGATE_MIN_FREE_BYTES=0 COMFYGATE_MAX_WAITING=$((waiters + 1000)) \
+COMFYGATE_MAX_WAITING_EACH=$((waiters + 1000)) \
 COMFYGATE_MAX_CONNECTIONS=$((waiters + 2000)) \
 	"$build/comfygate" serve 2>"$dir/gate.log" &
 daemon=$!

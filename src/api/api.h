@@ -43,6 +43,7 @@ struct api_options {
 	size_t sign_key_len;
 	int64_t url_lifetime_ms;
 	int64_t max_wait_ms;
+	size_t max_waiting_each; /* of one owner's jobs */
 	size_t max_prompt_bytes;
 };
 

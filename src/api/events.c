@@ -158,12 +158,13 @@ static void stream(struct call *c, const struct job *job)
 		exchange_reply(c->x, &r);
 		return;
 	}
-	if (!exchange_keep(c->x, parking_nobody, NULL)) {
+	if (parking_full(c->api, job->owner) ||
+	    !exchange_keep(c->x, parking_nobody, NULL)) {
 		answer_problem(c->x, NULL, PROBLEM_QUEUE_FULL,
 			       "too many callers are waiting");
 		return;
 	}
-	w = parking_waiter(c, job->id, WAITER_STREAM);
+	w = parking_waiter(c, job->id, job->owner, WAITER_STREAM);
 	w->event_id = last_event(c);
 	if (!exchange_stream_begin(c->x, &r)) {
 		waiter_free(w);

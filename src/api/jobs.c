@@ -43,7 +43,7 @@ void job_get(struct call *c)
 			       "too many callers are waiting");
 		return;
 	}
-	w = parking_waiter(c, job.id, WAITER_JOB);
+	w = parking_waiter(c, job.id, c->who->owner, WAITER_JOB);
 	w->preference = "wait";
 	parking_add(w, wait_ms);
 }

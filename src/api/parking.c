@@ -12,7 +12,7 @@
 #define ETAG_BYTES   12
 
 struct waiter *parking_waiter(const struct call *c, const char *job,
-			      enum waiter_kind kind)
+			      const char *owner, enum waiter_kind kind)
 {
 	struct link_base base = link_base(c->api, c->x, c->arena);
 	struct waiter *w = mem_alloc(sizeof(*w));
@@ -22,7 +22,7 @@ struct waiter *parking_waiter(const struct call *c, const char *job,
 	w->kind = kind;
 	memcpy(w->job, job, sizeof(w->job));
 	w->origin = mem_strdup(base.origin);
-	w->owner = mem_strdup(c->who != NULL ? c->who->owner : "");
+	w->owner = mem_strdup(owner);
 	return w;
 }
 
@@ -219,18 +219,24 @@ static void park(struct waiter *w, int64_t wait_ms)
 				  w);
 }
 
+bool parking_full(const struct api *a, const char *owner)
+{
+	return tally_get(&a->waiting.owners, owner) >= a->o.max_waiting_each;
+}
+
 void parking_add(struct waiter *w, int64_t wait_ms)
 {
+	bool at_once = atomic_load(&w->api->draining) ||
+		       parking_full(w->api, w->owner);
 	struct arena arena = {0};
 	struct job job;
 
 	/* The usual way costs no look at the store: the end will be told. */
-	if (w->kind == WAITER_RUN && !w->replayed && wait_ms > 0 &&
-	    !atomic_load(&w->api->draining)) {
+	if (w->kind == WAITER_RUN && !w->replayed && wait_ms > 0 && !at_once) {
 		park(w, wait_ms);
 		return;
 	}
-	if (atomic_load(&w->api->draining))
+	if (at_once)
 		wait_ms = 0;
 	if (!store_read(w->api->reader, w->job, NULL, &arena, &job))
 		answer_lost(w);

@@ -63,10 +63,13 @@ struct endpoint *endpoint_of_call(struct call *c);
 
 /* parking.c: callers who wait for a job's end, and how they are answered. */
 struct waiter *parking_waiter(const struct call *c, const char *job,
-			      enum waiter_kind kind);
+			      const char *owner, enum waiter_kind kind);
 /* Takes over the waiter. Answers at once where the job has ended or wait_ms
  * is 0, else parks it for so long. Its exchange is kept already. */
 void parking_add(struct waiter *w, int64_t wait_ms);
+/* One owner has all the places that one may have: such a caller is answered at
+ * once, with the job as it stands. */
+bool parking_full(const struct api *a, const char *owner);
 /* The caller is gone: takes over the waiter, cancels its job where the
  * endpoint wants that. */
 void parking_abandoned(struct waiter *w);

@@ -246,7 +246,7 @@ static void accept_job(struct call *c, const struct endpoint *e,
 	i->api = c->api;
 	i->ticket = exchange_ticket(c->x);
 	i->wait_ms = asked->wait_ms;
-	i->waiter = parking_waiter(c, job->id, WAITER_RUN);
+	i->waiter = parking_waiter(c, job->id, job->owner, WAITER_RUN);
 	i->waiter->preference = asked->preference;
 	i->waiter->cancel_on_disconnect = e->run.cancel_on_disconnect;
 	log_event(LOG_INFO, "job.accepted", "job", job->id, "request",

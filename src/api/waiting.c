@@ -20,6 +20,7 @@ void waiting_init(struct waiting *w)
 {
 	*w = (struct waiting){.bucket_count = FIRST_BUCKETS};
 	w->buckets = mem_array(FIRST_BUCKETS, sizeof(*w->buckets));
+	tally_init(&w->owners);
 }
 
 void waiter_free(struct waiter *one)
@@ -42,6 +43,7 @@ void waiting_finish(struct waiting *w)
 		}
 	}
 	free(w->buckets);
+	tally_finish(&w->owners);
 	*w = (struct waiting){0};
 }
 
@@ -76,6 +78,7 @@ void waiting_add(struct waiting *w, struct waiter *one)
 	one->next = *to;
 	*to = one;
 	w->count++;
+	tally_add(&w->owners, one->owner, 1);
 }
 
 void waiting_remove(struct waiting *w, struct waiter *one)
@@ -87,6 +90,7 @@ void waiting_remove(struct waiting *w, struct waiter *one)
 	*at = one->next;
 	one->next = NULL;
 	w->count--;
+	tally_add(&w->owners, one->owner, -1);
 }
 
 static struct waiter *from(struct waiter *one, const char *job)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/id.h"
+#include "base/tally.h"
 #include "http/exchange.h"
 
 /*
@@ -37,6 +38,7 @@ struct waiting {
 	struct waiter **buckets;
 	size_t bucket_count; /* a power of two; grows */
 	size_t count;
+	struct tally owners; /* how many wait for the jobs of each */
 };
 
 void waiting_init(struct waiting *w);

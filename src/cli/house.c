@@ -248,6 +248,7 @@ static bool open_api(struct house *h, struct problem *why)
 		.sign_key_len = sizeof(h->sign_key),
 		.url_lifetime_ms = c->url_lifetime,
 		.max_wait_ms = c->max_wait,
+		.max_waiting_each = (size_t)c->max_waiting_each,
 		.max_prompt_bytes = PROMPT_MAX,
 	};
 

@@ -68,6 +68,10 @@ struct files *files_open(const char *root, int64_t min_free_bytes,
 
 	if (!file_make_dirs(root, DIR_MODE, why) || !sync_parent(root, why))
 		return NULL;
+	if (access(root, W_OK | X_OK) != 0) {
+		problem_set(why, PROBLEM_INTERNAL, root, "%s", strerror(errno));
+		return NULL;
+	}
 	f = mem_alloc(sizeof(*f));
 	f->root = mem_strdup(root);
 	f->min_free = min_free_bytes;

@@ -8,7 +8,7 @@
 #include "base/box.h"
 #include "jobs/db.h"
 #include "jobs/store.h"
-#include "jobs/tally.h"
+#include "base/tally.h"
 
 /*
  * Inside the store: store.c is the thread (what has queued up becomes one

@@ -157,6 +157,27 @@ test('max_waiting: 503, and nobody is kept', async (t) => {
 	assert.equal((await allJobs(gate)).length, 2);
 });
 
+test('max_waiting_each: one owner does not hold all places', async (t) => {
+	const { gate, standin, run } = await house(t,
+		{ COMFYGATE_MAX_WAITING_EACH: '1' });
+	await standin.fault({ kind: 'hang', times: 1 });
+	const first = run('free');
+	await standin.await('running');
+	const job = (await allJobs(gate))[0];
+	// The place is taken: the job is accepted, its caller told at once.
+	const second = await run('free');
+	assert.equal(second.status, 202, second.text);
+	const now = await gate.call(`/v1/jobs/${job.id}`,
+		{ headers: { Prefer: 'wait=60' } });
+	assert.equal(now.status, 200);
+	assert.equal(now.json.status, 'running');
+	refused(await gate.call(job.urls.events), 503, 'queue-full');
+	const other = run('free', { token: gate.token({ sub: 'other' }) });
+	await standin.release();
+	assert.equal((await first).status, 200);
+	assert.equal((await other).status, 200);
+});
+
 test('ceilings of header, token, body, Cancel-After and key', async (t) => {
 	const { gate, run } = await house(t, { COMFYGATE_MAX_BODY_BYTES: '2048' });
 	const long = await run('free', { token: 'x'.repeat(9000) });

@@ -1,4 +1,4 @@
-#include "jobs/tally.h"
+#include "base/tally.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 
 #include "base/arena.h"
 #include "base/digest.h"
-#include "jobs/tally.h"
+#include "base/tally.h"
 
 #define FIRST_BUCKETS 64
 

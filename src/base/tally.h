@@ -1,13 +1,13 @@
-#ifndef JOBS_TALLY_H
-#define JOBS_TALLY_H
+#ifndef BASE_TALLY_H
+#define BASE_TALLY_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 /*
- * How many of each: counts by name, for the limits that the store thread
- * checks at every insert (a COUNT in SQL would cost as much as the queue is
- * long). A name whose count falls to 0 is forgotten. The store thread only.
+ * How many of each: counts by name, for limits that are looked at all the time
+ * (a COUNT in SQL would cost as much as a queue is long). A name whose count
+ * falls to 0 is forgotten. One thread.
  */
 struct tally {
 	struct tally_entry **buckets;
