@@ -171,6 +171,24 @@ static bool make_bucket(struct files *f, const char *job, char dir[DIR_MAX],
 	return true;
 }
 
+int files_scratch(struct files *f, struct problem *why)
+{
+	char path[DIR_MAX];
+	int fd = open(f->root, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	/* Some file systems have no unnamed files. */
+	if (fd < 0 && snprintf(path, sizeof(path), "%s/.scratch-XXXXXX",
+			       f->root) < DIR_MAX) {
+		fd = mkostemp(path, O_CLOEXEC);
+		if (fd >= 0)
+			unlink(path);
+	}
+	if (fd < 0)
+		problem_set(why, PROBLEM_INTERNAL, f->root, "%s",
+			    strerror(errno));
+	return fd;
+}
+
 struct file_sink *files_begin(struct files *f, const char *job,
 			      int64_t max_bytes, struct problem *why)
 {

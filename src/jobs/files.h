@@ -29,6 +29,10 @@ struct file_sink;
 /* PROBLEM_INTERNAL and a detail when the disk is full or below min_free. */
 MUST_USE struct file_sink *files_begin(struct files *f, const char *job,
 				       int64_t max_bytes, struct problem *why);
+/* An unlinked file on the same disk for bytes that are looked at before they
+ * are stored: to be used again and again, as deleting a file for each job is
+ * dear. -1 on failure; the caller closes it. */
+MUST_USE int files_scratch(struct files *f, struct problem *why);
 /* A web_call sink: bool (*)(void *, const void *, size_t). False past the
  * ceiling or on a write error. */
 bool file_sink_write(void *sink, const void *bytes, size_t n);

@@ -1,5 +1,7 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -18,12 +20,30 @@
 #define FETCH_PAUSE_MS 50
 #define ROOM_PAUSE_MS  1000
 
+/* A file on its way in: to where it stays, or, where it is cleaned on its way,
+ * to the slot's scratch first. */
 struct fetch {
-	struct file_sink *sink;
+	struct file_sink *sink; /* NULL: scratch */
+	int scratch;
 	int64_t max, size;
 	bool too_large;
 	bool local; /* our disk took it not */
 };
+
+static bool write_all(int fd, const char *bytes, size_t n)
+{
+	while (n > 0) {
+		ssize_t done = write(fd, bytes, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return false;
+		bytes += done;
+		n -= (size_t)done;
+	}
+	return true;
+}
 
 static bool fetch_sink(void *ctx, const void *bytes, size_t n)
 {
@@ -33,7 +53,8 @@ static bool fetch_sink(void *ctx, const void *bytes, size_t n)
 	f->too_large = f->size > f->max;
 	if (f->too_large)
 		return false;
-	f->local = !file_sink_write(f->sink, bytes, n);
+	f->local = f->sink != NULL ? !file_sink_write(f->sink, bytes, n)
+				   : !write_all(f->scratch, bytes, n);
 	return !f->local;
 }
 
@@ -95,28 +116,43 @@ type_of(const struct want *w, enum media_kind kind, const char *filename)
 	return media_type(kind);
 }
 
-/* Puts a clean file in the place of what was fetched. */
+/* Where the bytes go first. False: our disk does not take them. */
+static bool open_fetch(struct slot *s, const struct want *w, struct fetch *f)
+{
+	struct problem why = {0};
+
+	if (w->metadata) {
+		f->sink = begin(s);
+		return f->sink != NULL;
+	}
+	if (s->scratch < 0)
+		s->scratch = files_scratch(s->shared->files, &why);
+	f->scratch = s->scratch;
+	if (f->scratch >= 0 && ftruncate(f->scratch, 0) == 0 &&
+	    lseek(f->scratch, 0, SEEK_SET) == 0)
+		return true;
+	log_event(LOG_ERROR, "file.no_scratch", "job", s->job.id, "why",
+		  why.detail, NULL);
+	return false;
+}
+
+/* The clean file, from the scratch into its sink. */
 static enum failure strip(struct slot *s, struct fetch *f, const struct want *w,
 			  enum media_kind kind)
 {
 	struct problem why = {0};
-	struct file_sink *clean;
 
-	clean = begin(s);
-	if (clean == NULL)
+	f->sink = begin(s);
+	if (f->sink == NULL)
 		return FAILURE_INTERNAL;
-	if (!media_strip(kind, file_sink_fd(f->sink), file_sink_fd(clean),
-			 &why)) {
-		file_sink_abort(clean);
+	if (!media_strip(kind, f->scratch, file_sink_fd(f->sink), &why)) {
 		log_event(LOG_ERROR, "file.not_cleaned", "job", s->job.id,
 			  "output", w->name, "why", why.detail, "help",
 			  "\"metadata\": true gives it as it is", NULL);
 		return why.code == PROBLEM_INTERNAL ? FAILURE_INTERNAL
 						    : FAILURE_UNCLEAN;
 	}
-	file_sink_abort(f->sink);
-	f->sink = clean;
-	file_sink_reread(clean);
+	file_sink_reread(f->sink);
 	return FAILURE_NONE;
 }
 
@@ -126,13 +162,14 @@ static enum failure commit(struct slot *s, struct fetch *f,
 			   const struct history_file *from, size_t index,
 			   struct output_file *out)
 {
+	int fd = f->sink != NULL ? file_sink_fd(f->sink) : f->scratch;
 	char *sha = arena_alloc(&s->arena, DIGEST_HEX_SIZE);
 	const struct media_type *t;
 	struct media_facts facts;
 	struct problem why = {0};
 	enum failure failed = FAILURE_NONE;
 
-	if (!media_file_facts(file_sink_fd(f->sink), &facts))
+	if (!media_file_facts(fd, &facts))
 		failed = FAILURE_INTERNAL;
 	else if (!w->metadata)
 		failed = strip(s, f, w, facts.kind);
@@ -183,8 +220,7 @@ static enum failure fetch_once(struct slot *s, const struct want *w,
 	char type[128];
 
 	*again = true;
-	f.sink = begin(s);
-	if (f.sink == NULL)
+	if (!open_fetch(s, w, &f))
 		return FAILURE_INTERNAL;
 	s->fetching = true;
 	o = comfy_view(s->client, from, f.max, ms > 0 ? ms : 1, fetch_sink, &f,

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -193,6 +194,7 @@ static void *slot_run(void *arg)
 	struct slot *s = arg;
 	struct shared *sh = s->shared;
 
+	s->scratch = -1;
 	s->client = comfy_client_create(&s->backend->server);
 	comfy_client_stop_when(s->client, abandon_call, s);
 	while (!atomic_load(&sh->stopping)) {
@@ -206,6 +208,8 @@ static void *slot_run(void *arg)
 	}
 	between_jobs(s);
 	comfy_client_destroy(s->client);
+	if (s->scratch >= 0)
+		close(s->scratch);
 	box_lock(&sh->box);
 	sh->alive--;
 	box_wake(&sh->box);

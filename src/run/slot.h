@@ -76,13 +76,14 @@ struct slot {
 	struct progress_track track;
 	struct history history;
 	struct file_sink *early; /* of the first file, made while we wait */
-	const char *outputs;	 /* JSON text, for the end */
-	const char *problem;	 /* JSON text, for the end */
-	const char *detail;	 /* better words than the failure's own */
-	bool fetching;		 /* a cancel ends the call under way */
-	bool resumed;		 /* the attempt began before this process did */
-	bool posted;		 /* by this process */
-	bool second_used;	 /* it was posted again after freeing memory */
+	int scratch; /* what was fetched, to be cleaned; outlives the job */
+	const char *outputs; /* JSON text, for the end */
+	const char *problem; /* JSON text, for the end */
+	const char *detail;  /* better words than the failure's own */
+	bool fetching;	     /* a cancel ends the call under way */
+	bool resumed;	     /* the attempt began before this process did */
+	bool posted;	     /* by this process */
+	bool second_used;    /* it was posted again after freeing memory */
 	bool prompt_tried;
 	bool have_history;
 	bool folder;  /* there may be one with files of this job */
