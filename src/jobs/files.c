@@ -19,7 +19,7 @@
 #define REREAD	  ((size_t)128 * 1024)
 #define ROOM_MS	  1000 /* how long an answer about free space holds */
 
-#define BUCKETS	  4096
+#define BUCKETS	  256
 #define DIR_MAX	  3800
 #define PATH_MOST 4096
 
@@ -28,8 +28,6 @@ struct files {
 	int64_t min_free;
 	atomic_llong asked_at; /* monotonic ms of the last statvfs */
 	atomic_bool room;
-	/* Buckets whose own name this process has made durable. */
-	atomic_bool synced[BUCKETS];
 };
 
 struct file_sink {
@@ -61,6 +59,20 @@ static bool sync_parent(const char *path, struct problem *why)
 	return done;
 }
 
+/* All buckets, durable at once, so that no job ever waits for one. */
+static bool make_buckets(const char *root, struct problem *why)
+{
+	char path[PATH_MOST];
+
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		snprintf(path, sizeof(path), "%s/%02x", root, i);
+		if (mkdir(path, DIR_MODE) != 0 && errno != EEXIST)
+			return problem_set(why, PROBLEM_INTERNAL, path, "%s",
+					   strerror(errno));
+	}
+	return file_sync_dir(root, why);
+}
+
 struct files *files_open(const char *root, int64_t min_free_bytes,
 			 struct problem *why)
 {
@@ -72,6 +84,8 @@ struct files *files_open(const char *root, int64_t min_free_bytes,
 		problem_set(why, PROBLEM_INTERNAL, root, "%s", strerror(errno));
 		return NULL;
 	}
+	if (!make_buckets(root, why))
+		return NULL;
 	f = mem_alloc(sizeof(*f));
 	f->root = mem_strdup(root);
 	f->min_free = min_free_bytes;
@@ -106,12 +120,7 @@ bool files_have_room(struct files *f)
  * the end is random where the beginning is time. */
 static const char *bucket_of(const char *job)
 {
-	return job + ID_SIZE - 1 - 3;
-}
-
-static unsigned bucket_number(const char *job)
-{
-	return (unsigned)strtoul(bucket_of(job), NULL, 16);
+	return job + ID_SIZE - 1 - 2;
 }
 
 /* The bucket's folder; false for an id that is not of our making. */
@@ -148,29 +157,6 @@ bool files_path(const char *job, const char *name, char out[FILES_PATH_MAX])
 			name) < FILES_PATH_MAX;
 }
 
-/*
- * Makes the bucket; its name is durable when this returns. That it is there
- * says nothing: another thread may have made it this moment, or a process
- * that died before its sync. There are few, so after a while this costs
- * nothing.
- */
-static bool make_bucket(struct files *f, const char *job, char dir[DIR_MAX],
-			struct problem *why)
-{
-	atomic_bool *synced;
-
-	if (!bucket_dir(f, job, dir))
-		return problem_set(why, PROBLEM_INTERNAL, job,
-				   "this is no job id");
-	synced = &f->synced[bucket_number(job)];
-	if (atomic_load(synced))
-		return true;
-	if (!file_make_dirs(dir, DIR_MODE, why) || !file_sync_dir(f->root, why))
-		return false;
-	atomic_store(synced, true);
-	return true;
-}
-
 int files_scratch(struct files *f, struct problem *why)
 {
 	char path[DIR_MAX];
@@ -201,8 +187,10 @@ struct file_sink *files_begin(struct files *f, const char *job,
 			    "the disk is as good as full");
 		goto fail;
 	}
-	if (!make_bucket(f, job, dir, why))
+	if (!bucket_dir(f, job, dir)) {
+		problem_set(why, PROBLEM_INTERNAL, job, "this is no job id");
 		goto fail;
+	}
 	id_v4(unique);
 	snprintf(s->path, sizeof(s->path), "%s/%s-.%s.tmp", dir, job, unique);
 	s->fd = open(s->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
@@ -416,7 +404,7 @@ bool files_share_job(struct files *f, const char *from, const char *to,
 	DIR *dir;
 	int fd;
 
-	if (!bucket_dir(f, from, source))
+	if (!bucket_dir(f, from, source) || !bucket_dir(f, to, target))
 		return problem_set(why, PROBLEM_INTERNAL, from,
 				   "this is no job id");
 	dir = opendir(source);
@@ -424,10 +412,6 @@ bool files_share_job(struct files *f, const char *from, const char *to,
 		return errno == ENOENT || /* it gave no files */
 		       problem_set(why, PROBLEM_INTERNAL, source, "%s",
 				   strerror(errno));
-	if (!make_bucket(f, to, target, why)) {
-		closedir(dir);
-		return false;
-	}
 	fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	done = fd >= 0 || problem_set(why, PROBLEM_INTERNAL, target, "%s",
 				      strerror(errno));
@@ -468,7 +452,7 @@ void files_each_job(struct files *f, void (*fn)(void *ctx, const char *job),
 	if (root == NULL)
 		return;
 	while ((entry = readdir(root)) != NULL) {
-		if (strlen(entry->d_name) != 3 || entry->d_name[0] == '.')
+		if (strlen(entry->d_name) != 2 || entry->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", f->root, entry->d_name);
 		each_below(path, fn, ctx);

@@ -10,7 +10,7 @@
 #include "base/problem.h"
 
 /*
- * Output files on disk: ROOT/<last three of id>/<job id>-<name>. Names are
+ * Output files on disk: ROOT/<last two of id>/<job id>-<name>. Names are
  * ours. A file is written under a temporary name, renamed, and synced with its
  * folder before the job's end is stored, so it is there whole or not at all. A
  * job has no folder of its own: making one would cost more than its file. Any
@@ -48,7 +48,7 @@ MUST_USE bool file_sink_commit(struct file_sink *s, const char *name,
 			       struct problem *why);
 void file_sink_abort(struct file_sink *s);
 
-/* "abc/0193…-image.png" for X-Accel-Redirect; false for a name or id that is
+/* "ab/0193…-image.png" for X-Accel-Redirect; false for a name or id that is
  * not of our making. */
 #define FILES_PATH_MAX 160
 MUST_USE bool files_path(const char *job, const char *name,

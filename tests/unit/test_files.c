@@ -69,7 +69,7 @@ static void hostile_names(void)
 
 		ok(path == names[i].good, "path of \"%s\"", names[i].name);
 		if (path) {
-			snprintf(want, sizeof(want), "%s/%s-%s", id + 33, id,
+			snprintf(want, sizeof(want), "%s/%s-%s", id + 34, id,
 				 names[i].name);
 			is_str(out, want, "it is one of the job");
 		}
@@ -97,7 +97,7 @@ static unsigned entries(const char *job, bool *odd)
 	DIR *d;
 	struct dirent *e;
 
-	snprintf(path, sizeof(path), "%s/%s", r.root, job + 33);
+	snprintf(path, sizeof(path), "%s/%s", r.root, job + 34);
 	d = opendir(path);
 	*odd = false;
 	while (d != NULL && (e = readdir(d)) != NULL) {
@@ -136,7 +136,7 @@ static void whole_or_not_at_all(void)
 	   "committed");
 	is_str(sha, abc, "SHA-256");
 	ok(entries(id, &odd) == 1 && !odd, "under its own name alone");
-	snprintf(path, sizeof(path), "%s/%s/%s-a.txt", r.root, id + 33, id);
+	snprintf(path, sizeof(path), "%s/%s/%s-a.txt", r.root, id + 34, id);
 	ok(stat(path, &st) == 0 && (st.st_mode & 0777) == 0640 &&
 		   st.st_size == 3,
 	   "readable for the group, not for the world");
@@ -188,8 +188,8 @@ static void shared(void)
 	ok(entries(to, &odd) == 2 && !odd, "both files, no temporary one");
 	ok(files_share_job(r.files, from, to, &why), "twice is fine");
 	file_sink_abort(s);
-	snprintf(a, sizeof(a), "%s/%s/%s-a.png", r.root, from + 33, from);
-	snprintf(b, sizeof(b), "%s/%s/%s-a.png", r.root, to + 33, to);
+	snprintf(a, sizeof(a), "%s/%s/%s-a.png", r.root, from + 34, from);
+	snprintf(b, sizeof(b), "%s/%s/%s-a.png", r.root, to + 34, to);
 	ok(stat(a, &st) == 0 && stat(b, &other) == 0 &&
 		   st.st_ino == other.st_ino,
 	   "by a link, not by a copy");
@@ -261,9 +261,9 @@ static void each_job(void)
 	ok(file_sink_commit(files_begin(f, id, 1, &why), "one.x", &size, sha,
 			    &why),
 	   "a file");
-	snprintf(path, sizeof(path), "%s/each/xxx", r.folder);
+	snprintf(path, sizeof(path), "%s/each/xx", r.folder);
 	rig_must(mkdir(path, 0700) == 0);
-	snprintf(path, sizeof(path), "%s/each/xxx/lost+found", r.folder);
+	snprintf(path, sizeof(path), "%s/each/xx/lost+found", r.folder);
 	rig_must(mkdir(path, 0700) == 0);
 	snprintf(path, sizeof(path), "%s/each/README", r.folder);
 	fd = open(path, O_CREAT | O_WRONLY, 0600);
