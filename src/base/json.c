@@ -331,6 +331,17 @@ bool json_int64(const struct json *v, int64_t *out)
 	return true;
 }
 
+bool json_take(const struct json *object, const char *key, struct arena *a,
+	       const char **out)
+{
+	const char *text = json_string(json_get(object, key));
+
+	if (text == NULL)
+		return false;
+	*out = arena_strdup(a, text);
+	return true;
+}
+
 struct json_span json_span(const struct json_doc *doc, const struct json *v)
 {
 	return doc->spans[node_of(v)->valueint];

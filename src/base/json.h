@@ -82,6 +82,10 @@ double json_double(const struct json *v, double otherwise);
 /* Exact; false when v is no integer literal in int64_t's range. */
 MUST_USE bool json_int64(const struct json *v, int64_t *out);
 
+/* Copies a member that must be a string; false when it is none. */
+MUST_USE bool json_take(const struct json *object, const char *key,
+			struct arena *a, const char **out);
+
 struct json_span json_span(const struct json_doc *doc, const struct json *v);
 
 /*

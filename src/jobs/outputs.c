@@ -44,18 +44,6 @@ void outputs_write(const struct output_value *v, size_t count, struct buf *to)
 	json_close(&w, '}');
 }
 
-/* Copies a text member; false when it is none. */
-static bool take(const struct json *object, const char *key, struct arena *a,
-		 const char **out)
-{
-	const char *text = json_string(json_get(object, key));
-
-	if (text == NULL)
-		return false;
-	*out = arena_strdup(a, text);
-	return true;
-}
-
 /* Missing: 0. */
 static bool take_size(const struct json *object, const char *key, int64_t *out)
 {
@@ -68,9 +56,9 @@ static bool take_size(const struct json *object, const char *key, int64_t *out)
 static bool read_file(const struct json *v, struct arena *a,
 		      struct output_file *f)
 {
-	return take(v, "name", a, &f->name) &&
-	       take(v, "content_type", a, &f->content_type) &&
-	       take(v, "sha256", a, &f->sha256) &&
+	return json_take(v, "name", a, &f->name) &&
+	       json_take(v, "content_type", a, &f->content_type) &&
+	       json_take(v, "sha256", a, &f->sha256) &&
 	       take_size(v, "size_bytes", &f->size_bytes) &&
 	       take_size(v, "width", &f->width) &&
 	       take_size(v, "height", &f->height) &&

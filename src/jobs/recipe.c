@@ -23,18 +23,6 @@ static bool read_type(const char *name, enum want_type *out)
 	return false;
 }
 
-/* Copies a member that must be a text; false when it is none. */
-static bool take(const struct json *object, const char *key, struct arena *a,
-		 const char **out)
-{
-	const char *text = json_string(json_get(object, key));
-
-	if (text == NULL)
-		return false;
-	*out = arena_strdup(a, text);
-	return true;
-}
-
 static bool read_want(const struct json *v, struct arena *a, struct want *w)
 {
 	const struct json *key = json_get(v, "key");
@@ -44,16 +32,18 @@ static bool read_want(const struct json *v, struct arena *a, struct want *w)
 	w->temp = json_true(json_get(v, "temp"));
 	w->metadata = json_true(json_get(v, "metadata"));
 	if (key != NULL && !json_is(key, JSON_NULL) &&
-	    !take(v, "key", a, &w->key))
+	    !json_take(v, "key", a, &w->key))
 		return false;
-	return take(v, "name", a, &w->name) && take(v, "node", a, &w->node) &&
+	return json_take(v, "name", a, &w->name) &&
+	       json_take(v, "node", a, &w->node) &&
 	       read_type(json_string(json_get(v, "type")), &w->type);
 }
 
 static bool read_field(const struct json *v, struct arena *a, struct field *f)
 {
-	return take(v, "node", a, &f->node) && take(v, "input", a, &f->input) &&
-	       take(v, "field", a, &f->field);
+	return json_take(v, "node", a, &f->node) &&
+	       json_take(v, "input", a, &f->input) &&
+	       json_take(v, "field", a, &f->field);
 }
 
 static bool read_all(const struct json *root, struct arena *a,
