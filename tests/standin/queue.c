@@ -154,7 +154,11 @@ static bool read_extra(struct world *w, const struct jv *root, struct job *j)
 
 	if (extra && extra->type != J_OBJ)
 		return false;
+	/* The real one takes milliseconds for a prompt: no two are alike. */
 	j->create_time = clock_ms();
+	if (j->create_time <= w->last_create_time)
+		j->create_time = w->last_create_time + 1;
+	w->last_create_time = j->create_time;
 	print_extra(w, extra, client, j, &s);
 	j->extra_text = s.p;
 	j->client_null = !who || who->type == J_NULL;

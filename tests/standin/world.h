@@ -106,6 +106,7 @@ struct world {
 	struct heap pending;
 	struct job *running;
 	int64_t next_number;
+	int64_t last_create_time; /* the service loop's alone */
 	bool interrupt, free_memory, unload_models;
 
 	struct job *history, *history_last;
