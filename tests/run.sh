@@ -165,7 +165,7 @@ url=http://127.0.0.1:$port
 say "nginx     $url"
 token=$(COMFYGATE_STATE=$state "$build/comfygate" token --sub app-user \
 	--scope "$(jq -r '.access.scope // "\(.name):run"' \
-		"$endpoints"/*/manifest.json 2>/dev/null | tr '\n' ' ')" \
+		"$endpoints"/*/manifest.json 2>/dev/null | paste -sd ' ' -)" \
 	--lifetime 24h) || fail "no development token could be made"
 start_daemon
 sample

@@ -4,8 +4,9 @@
 
 #include "base/text.h"
 
-#define VALUE_MAX     ((size_t)16 << 20)
-#define TRACEBACK_MAX ((size_t)32 << 10)
+#define VALUE_MAX      ((size_t)16 << 20)
+#define TRACEBACK_MAX  ((size_t)1 << 20)
+#define TRACEBACK_TAIL 900 /* what a value in the log may hold, and less */
 
 static bool contains(const char *text, const char *part)
 {
@@ -46,17 +47,43 @@ static const char *without_newlines_behind(struct arena *a, const char *s)
 	return n == 0 ? "" : arena_strndup(a, s, n);
 }
 
-/* A list of lines, each with its own newline. */
-static const char *traceback_of(const struct json *lines, struct arena *a)
+/* Python marks places in a line by a line of ^ and ~ below it. */
+static bool only_marks(const char *line, size_t n)
+{
+	return strspn(line, " ^~") >= n;
+}
+
+static void add_lines(struct buf *to, const char *text)
+{
+	while (text != NULL && *text != '\0') {
+		size_t n = strcspn(text, "\n");
+
+		if (!only_marks(text, n)) {
+			buf_add(to, text, n);
+			buf_addc(to, '\n');
+		}
+		text += n + (text[n] == '\n');
+	}
+}
+
+/* A list of frames, each of some lines. The last ones tell where it happened;
+ * those before are the server's own, and a line of the log is short. */
+static const char *traceback_of(const struct json *frames, struct arena *a)
 {
 	struct buf text;
+	const char *from;
 	const char *all;
 
 	buf_init(&text, TRACEBACK_MAX);
-	json_each (line, lines)
-		if (json_string(line) != NULL)
-			buf_adds(&text, json_string(line));
-	all = arena_strdup(a, buf_str(&text));
+	json_each (frame, frames)
+		add_lines(&text, json_string(frame));
+	from = buf_str(&text);
+	if (text.len > TRACEBACK_TAIL) {
+		from += text.len - TRACEBACK_TAIL;
+		from += strcspn(from, "\n");
+		from += *from == '\n';
+	}
+	all = arena_strdup(a, from);
 	buf_finish(&text);
 	return all;
 }

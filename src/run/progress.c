@@ -5,9 +5,8 @@
 #include <string.h>
 
 /* Below this there is too little to tell the rest from. */
-#define ETA_LEAST_FRACTION 0.05
-#define ETA_LEAST_MS	   500
-#define ETA_MOST_MS	   (24 * 3600 * 1000.0)
+#define ETA_LEAST_MS 500
+#define ETA_MOST_MS  (24 * 3600 * 1000.0)
 /* The end is told by the job's end and by nothing before it. */
 #define FRACTION_MOST 0.99
 
@@ -28,10 +27,10 @@ void note_take(struct note *n, const struct event *e)
 
 void progress_begin(struct progress_track *t, int64_t now)
 {
-	*t = (struct progress_track){.began = now};
+	*t = (struct progress_track){.node_began = now};
 }
 
-static void at_node(struct progress_track *t, const char *node)
+static void at_node(struct progress_track *t, const char *node, int64_t now)
 {
 	if (node[0] == '\0' || (t->at_work && strcmp(t->node, node) == 0))
 		return;
@@ -39,22 +38,20 @@ static void at_node(struct progress_track *t, const char *node)
 	t->at_work = true;
 	t->begun++;
 	t->value = t->max = 0;
+	t->node_began = now;
 }
 
 bool progress_note(struct progress_track *t, const struct note *n, int64_t now)
 {
 	switch (n->kind) {
-	case EVENT_START:
-		t->began = now;
-		return false;
 	case EVENT_CACHED:
 		t->cached = n->node_count;
 		return false;
 	case EVENT_EXECUTING:
-		at_node(t, n->node);
+		at_node(t, n->node, now);
 		return true;
 	case EVENT_PROGRESS:
-		at_node(t, n->node);
+		at_node(t, n->node, now);
 		if (n->nodes_done > t->done)
 			t->done = n->nodes_done;
 		if (n->max > 0 && n->value >= 0 && isfinite(n->max)) {
@@ -80,17 +77,16 @@ static double fraction(const struct progress_track *t)
 	return (counted > seen ? counted : seen) / (double)t->total;
 }
 
+/* By the steps of the node at work alone, which in graphs that take long is
+ * most of it: what the nodes after it cost, nobody knows. */
 static int64_t eta(const struct progress_track *t, int64_t now)
 {
-	double skipped = (double)t->cached / (double)t->total;
-	double share, ms;
+	double passed = (double)(now - t->node_began), ms;
 
-	if (skipped >= 1 || now - t->began < ETA_LEAST_MS)
+	if (t->max <= 1 || t->value < 1 || t->value >= t->max ||
+	    passed < ETA_LEAST_MS)
 		return -1;
-	share = (t->fraction - skipped) / (1 - skipped);
-	if (!(share >= ETA_LEAST_FRACTION))
-		return -1;
-	ms = (double)(now - t->began) * (1 - share) / share;
+	ms = passed * (t->max - t->value) / t->value;
 	return ms <= ETA_MOST_MS ? (int64_t)ms : -1;
 }
 
@@ -113,9 +109,9 @@ void progress_show(struct progress_track *t, const struct prompt *prompt,
 		out->step = step(t->value);
 		out->steps = step(t->max);
 	}
+	out->eta_ms = eta(t, now);
 	if (t->total == 0)
 		return;
 	t->fraction = fmax(t->fraction, fmin(fraction(t), FRACTION_MOST));
 	out->fraction = t->fraction;
-	out->eta_ms = eta(t, now);
 }

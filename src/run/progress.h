@@ -25,7 +25,8 @@ void note_take(struct note *n, const struct event *e);
  *
  * The whole is the number of nodes in the graph: those that ComfyUI had in its
  * cache count as done, the one at work counts by its own progress. The
- * fraction never goes back and is 1 only at the end.
+ * fraction never goes back and is 1 only at the end. The time left is that of
+ * the node at work, by its steps.
  */
 struct progress_track {
 	size_t total; /* nodes of the graph; 0 unknown */
@@ -36,7 +37,7 @@ struct progress_track {
 	char node[64];
 	double value, max;
 	double fraction;
-	int64_t began; /* when the run did */
+	int64_t node_began; /* when the node at work did */
 };
 
 void progress_begin(struct progress_track *t, int64_t now);

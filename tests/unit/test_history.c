@@ -1,4 +1,6 @@
 #include "comfy/history.h"
+#include "base/buf.h"
+#include "base/text.h"
 #include "tap.h"
 
 #define SUCCESS                                                                \
@@ -141,6 +143,38 @@ static void an_error(void)
 	arena_finish(&a);
 }
 
+/* Python 3.13: many frames of the server, the node's own at the end. */
+static void a_long_traceback(void)
+{
+	static const char frame[] =
+		"\"  File \\\"execution.py\\\", line 496, in execute\\n"
+		"    await get_output_data(prompt_id)\\n"
+		"          ~~~~~~~~~~~~~~~^^^^^^^^^^^\\n\",";
+	struct arena a = {0};
+	struct history h = {0};
+	struct buf text;
+
+	buf_init(&text, 100000);
+	buf_adds(&text, "{\"status\": {\"status_str\": \"error\", "
+			"\"messages\": [[\"execution_error\", {"
+			"\"exception_type\": \"ValueError\", "
+			"\"traceback\": [");
+	for (int i = 0; i < 40; i++)
+		buf_adds(&text, frame);
+	buf_adds(&text, "\"    raise ValueError(kind)\\n\"]}]]}, "
+			"\"outputs\": {}}");
+	ok(read_text(buf_str(&text), &a, &h), "a long traceback is read");
+	ok(strlen(h.error_traceback) < 1000 &&
+		   text_ends(h.error_traceback, "raise ValueError(kind)\n"),
+	   "its end is kept, for that is where it happened");
+	ok(strchr(h.error_traceback, '^') == NULL, "without the marks");
+	ok(text_starts(h.error_traceback, "    await") ||
+		   text_starts(h.error_traceback, "  File"),
+	   "from the beginning of a line");
+	buf_finish(&text);
+	arena_finish(&a);
+}
+
 #define FILE_JSON(name, folder, type)                                          \
 	"{\"filename\": \"" name "\", \"subfolder\": \"" folder                \
 	"\", \"type\": \"" type "\"}"
@@ -240,6 +274,7 @@ int main(void)
 {
 	table_of_endings();
 	an_error();
+	a_long_traceback();
 	outputs();
 	outputs_of_a_failure();
 	return tap_done();
