@@ -35,12 +35,13 @@ struct endpoint *endpoint_of_call(struct call *c)
 
 void endpoint_get(struct call *c)
 {
-	struct endpoint *e = endpoint_of_call(c);
-	const char *match = exchange_header(c->x, "If-None-Match");
 	struct reply r = {.status = 200, .content_type = "application/json"};
+	struct endpoint *e = endpoint_of_call(c);
+	const char *match;
 
 	if (e == NULL)
-		return;
+		return; /* it has replied: the exchange is no more */
+	match = exchange_header(c->x, "If-None-Match");
 	reply_header(&r, "ETag", e->contract_etag);
 	reply_header(&r, "Cache-Control", "private, no-cache");
 	if (match != NULL && strstr(match, e->contract_etag) != NULL) {

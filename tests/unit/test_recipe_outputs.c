@@ -11,7 +11,8 @@ static void recipe(void)
 		"\"9\",\"key\":null,\"many\":false,\"required\":true,\"temp\":"
 		"false},{\"name\":\"words\",\"type\":\"text\",\"node\":\"12\","
 		"\"key\":\"text\",\"many\":true,\"required\":false,\"temp\":"
-		"true,\"metadata\":true}],\"fields\":[{\"node\":\"3\",\"input\":\"steps\","
+		"true,\"metadata\":true}],\"fields\":[{\"node\":\"3\","
+		"\"input\":\"steps\","
 		"\"field\":\"/steps\"}]}";
 	struct arena a = {0};
 	struct problem why = {0};
