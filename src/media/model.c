@@ -24,7 +24,8 @@ static void blank(char *text, struct json_span at)
 		text[at.at] = '0';
 		return;
 	}
-	memcpy(text + at.at, "{}", 2);
+	text[at.at] = '{';
+	text[at.at + 1] = '}';
 }
 
 static void blank_string(char *text, struct json_span at)
@@ -32,7 +33,7 @@ static void blank_string(char *text, struct json_span at)
 	if (at.len < 2)
 		return;
 	memset(text + at.at, ' ', at.len);
-	memcpy(text + at.at, "\"\"", 2);
+	text[at.at] = text[at.at + 1] = '"';
 }
 
 typedef void clean_fn(const struct json_doc *doc, const struct json *v,

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -195,10 +196,12 @@ static bool put_headers(struct strip *s, struct work *w)
 	const unsigned char *from[2] = {
 		(const unsigned char *)w->codec->comments, w->setup};
 	size_t left[2] = {w->codec->comments_len, w->setup_len};
+	const unsigned packets = w->codec->more + 1;
 	unsigned packet = 0;
 	bool continued = false;
 
-	while (packet <= w->codec->more) {
+	assert(packets <= COUNT(left));
+	while (packet < packets) {
 		struct page *p = &w->page;
 		unsigned char *to = p->bytes + 27 + 255;
 		size_t count = 0, data = 0;
@@ -208,7 +211,7 @@ static bool put_headers(struct strip *s, struct work *w)
 		memcpy(p->bytes, "OggS", 4);
 		p->bytes[5] = continued ? CONTINUED : 0;
 		number_put_le(p->bytes + 14, 4, w->stream);
-		while (packet <= w->codec->more && count < 255) {
+		while (packet < packets && count < 255) {
 			size_t n = left[packet] < 255 ? left[packet] : 255;
 
 			memcpy(to + data, from[packet], n);

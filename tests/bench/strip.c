@@ -101,7 +101,7 @@ static double ms(void)
 static double by_cp(char *from, char *to)
 {
 	char *argv[] = {"cp", "--reflink=never", from, to, NULL};
-	double start = ms();
+	double start;
 	int status = 1;
 	pid_t pid;
 

@@ -1,4 +1,5 @@
-#include "fuzz/fuzz_media.c"
+/* Its entry point is what is run here, without the library. */
+#include "fuzz/fuzz_media.c" /* NOLINT(bugprone-suspicious-include) */
 #include "unit/corpus.h"
 
 int main(void)
