@@ -61,8 +61,9 @@ test('killed while jobs are being inserted', async (t) => {
 		await h.gate.loggedTimes(round * 2, / job\.accepted /, from);
 		await h.gate.kill();
 		for (const r of await Promise.all(calls)) {
-			assert.ok([202, 503].includes(r.status), r.text);
-			if (r.status === 202)
+			// 200: it had ended by the time of its answer.
+			assert.ok([200, 202, 503].includes(r.status), r.text);
+			if (r.status !== 503)
 				told.add(r.json.id);
 		}
 		await h.gate.startDaemon();
