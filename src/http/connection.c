@@ -153,6 +153,7 @@ void connection_close(struct connection *c)
 
 	if (c->state == CONNECTION_CLOSED)
 		return;
+	assert(c->state != CONNECTION_LENT);
 	if (c->exchange != NULL)
 		exchange_hang_up(c->exchange);
 	c->exchange = NULL;
@@ -298,7 +299,8 @@ static void writable(struct connection *c)
 
 /* Reading. */
 
-static void dispatch(struct connection *c)
+/* The head of a request is there. False: it was none. */
+static bool open_exchange(struct connection *c)
 {
 	struct server *s = c->server;
 	struct exchange *x = request_read(c);
@@ -306,13 +308,40 @@ static void dispatch(struct connection *c)
 	if (x == NULL) {
 		log_event(LOG_WARN, "http.garbage", "in", "parameters", NULL);
 		connection_close(c);
-		return;
+		return false;
 	}
 	x->ticket = ++s->last_ticket;
 	c->exchange = x;
+	atomic_fetch_add(&s->open, 1);
+	if (s->options.head == NULL || x->too_long)
+		return true;
+	if (bodies_full(s->bodies)) {
+		x->request.body_refused = true;
+		return true;
+	}
+	x->sink = s->options.head(s->handle_ctx, x);
+	return true;
+}
+
+/* To a body thread, with what has come of the body so far. */
+static void lend(struct connection *c, const unsigned char *bytes, size_t n)
+{
+	struct server *s = c->server;
+
+	timer_stop(&s->timers, &c->timer);
+	epoll_ctl(s->epoll, EPOLL_CTL_DEL, c->fd, NULL);
+	c->state = CONNECTION_LENT;
+	bodies_read(s->bodies, c, bytes, n);
+}
+
+static void dispatch(struct connection *c)
+{
+	struct server *s = c->server;
+	struct exchange *x = c->exchange;
+
+	request_take_body(x, &c->in);
 	c->state = CONNECTION_OPEN;
 	timer_stop(&s->timers, &c->timer);
-	atomic_fetch_add(&s->open, 1);
 	if (x->too_long) {
 		exchange_refuse(x);
 		return;
@@ -323,9 +352,30 @@ static void dispatch(struct connection *c)
 	assert(c->exchange == NULL || c->exchange->kept);
 }
 
+static void garbage(struct connection *c)
+{
+	log_event(LOG_WARN, "http.garbage", "in", "records", NULL);
+	connection_close(c);
+}
+
+void connection_body_read(struct connection *c)
+{
+	struct server *s = c->server;
+	struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
+
+	c->state = CONNECTION_READING;
+	if (c->in.stage != FRAMES_WHOLE ||
+	    epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->fd, &e) < 0) {
+		connection_close(c);
+		return;
+	}
+	dispatch(c);
+}
+
 /* False when there is nothing more to do with this connection now. */
 static bool feed(struct connection *c, size_t n)
 {
+	const unsigned char *bytes = c->server->chunk;
 	size_t used;
 
 	if (c->state != CONNECTION_IDLE && c->state != CONNECTION_READING) {
@@ -337,10 +387,18 @@ static bool feed(struct connection *c, size_t n)
 		c->state = CONNECTION_READING;
 		set_timer(c, c->server->options.read_timeout_ms);
 	}
-	used = frames_feed(&c->in, c->server->chunk, n);
+	used = frames_feed(&c->in, bytes, n);
+	if (c->in.stage == FRAMES_BODY && c->exchange == NULL) {
+		if (!open_exchange(c))
+			return false;
+		if (c->exchange->sink != NULL) {
+			lend(c, bytes + used, n - used);
+			return false;
+		}
+		used += frames_feed(&c->in, bytes + used, n - used);
+	}
 	if (c->in.stage == FRAMES_BROKEN || used < n) {
-		log_event(LOG_WARN, "http.garbage", "in", "records", NULL);
-		connection_close(c);
+		garbage(c);
 		return false;
 	}
 	if (c->in.stage != FRAMES_WHOLE)

@@ -85,6 +85,26 @@ uint64_t exchange_ticket(const struct exchange *x)
 	return x->ticket;
 }
 
+struct body_sink *exchange_sink(const struct exchange *x)
+{
+	return x->sink;
+}
+
+struct body_sink *exchange_take_sink(struct exchange *x)
+{
+	struct body_sink *sink = x->sink;
+
+	x->sink = NULL;
+	return sink;
+}
+
+static void drop_sink(struct exchange *x)
+{
+	if (x->sink != NULL)
+		x->sink->destroy(x->sink);
+	x->sink = NULL;
+}
+
 void exchange_forget_request(struct exchange *x)
 {
 	x->request.path = x->request.query = x->request.body = "";
@@ -94,6 +114,7 @@ void exchange_forget_request(struct exchange *x)
 	x->body = NULL;
 	x->headers = NULL;
 	x->header_count = 0;
+	drop_sink(x);
 	arena_finish(&x->arena);
 }
 
@@ -104,6 +125,7 @@ void exchange_free(struct exchange *x)
 	if (x->kept)
 		tickets_remove(&s->kept, x);
 	atomic_fetch_sub(&s->open, 1);
+	drop_sink(x);
 	free(x->body);
 	free(x->kept_text);
 	arena_finish(&x->arena);

@@ -32,12 +32,29 @@ struct request {
 	const char *host; /* Host header; "" where it is not well formed */
 	const char *server_addr; /* the address nginx accepted the caller on */
 	bool body_too_large; /* past the ceiling: read to its end, dropped */
+	bool body_refused;   /* too many bodies were on their way: likewise */
+};
+
+/*
+ * A body that goes elsewhere than into memory (http/server.h, server_head).
+ * write and end are called on a body thread, one at a time; destroy once, on
+ * any thread, also when the caller hung up before the end.
+ */
+struct body_sink {
+	/* False: the rest of it is read and dropped. */
+	bool (*write)(struct body_sink *s, const void *bytes, size_t n);
+	void (*end)(struct body_sink *s); /* all of it came */
+	void (*destroy)(struct body_sink *s);
 };
 
 const struct request *exchange_request(const struct exchange *x);
 /* By its HTTP name ("Prefer"), case ignored; NULL when absent. */
 const char *exchange_header(const struct exchange *x, const char *name);
 struct arena *exchange_arena(struct exchange *x);
+/* What took the body; NULL: it is in memory. Borrowed; after exchange_take_sink
+ * the caller's, to be destroyed. */
+struct body_sink *exchange_sink(const struct exchange *x);
+struct body_sink *exchange_take_sink(struct exchange *x);
 /* Counts up from 1 and is never used again: the way for another thread to name
  * an exchange that may be gone meanwhile. */
 uint64_t exchange_ticket(const struct exchange *x);

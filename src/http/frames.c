@@ -59,6 +59,10 @@ static void add_params(struct frames *f, const unsigned char *bytes, size_t n)
 
 static void add_body(struct frames *f, const unsigned char *bytes, size_t n)
 {
+	if (f->sink != NULL) {
+		f->sink_full = f->sink_full || !f->sink(f->sink_ctx, bytes, n);
+		return;
+	}
 	if (f->too_large)
 		return;
 	if (n > f->body_max - f->body_len) {
@@ -168,9 +172,10 @@ static size_t step(struct frames *f, const unsigned char *bytes, size_t n)
 
 size_t frames_feed(struct frames *f, const unsigned char *bytes, size_t n)
 {
+	bool head = f->stage < FRAMES_BODY;
 	size_t used = 0;
 
-	while (used < n && f->stage < FRAMES_WHOLE)
+	while (used < n && f->stage < (head ? FRAMES_BODY : FRAMES_WHOLE))
 		used += step(f, bytes + used, n - used);
 	return used;
 }

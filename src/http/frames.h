@@ -21,6 +21,8 @@
  *	01 04 00 01 00 00 00 00   PARAMS, empty: that was all
  *	01 05 00 01 00 00 00 00   STDIN, empty: no body, request complete
  *
+ * The body goes into memory, or to a sink that is set when the head is whole.
+ *
  * One request at a time: a second id, an unknown or a management record, a
  * record out of order break the connection, as nginx sends none of these.
  */
@@ -37,8 +39,12 @@ enum frames_stage {
 
 struct frames {
 	enum frames_stage stage;
-	uint8_t type; /* of the record that is being read */
-	uint8_t have; /* bytes of head[] */
+	/* Where the body goes in pieces; NULL: memory. False: no more of it. */
+	bool (*sink)(void *ctx, const void *bytes, size_t n);
+	void *sink_ctx;
+	bool sink_full; /* it has said so */
+	uint8_t type;	/* of the record that is being read */
+	uint8_t have;	/* bytes of head[] */
 	uint8_t padding;
 	uint8_t begin_len;
 	uint16_t content; /* bytes of the record still to come */
@@ -60,8 +66,9 @@ void frames_init(struct frames *f, size_t body_max);
 void frames_finish(struct frames *f);
 /* Ready for the next request; frees what it holds. */
 void frames_reset(struct frames *f);
-/* Takes bytes up to the end of the request and returns how many. Look at
- * f->stage afterwards. */
+/* Takes bytes up to the end of the head (the stage is FRAMES_BODY then) or, in
+ * further calls, of the request, and returns how many. Look at f->stage
+ * afterwards. */
 size_t frames_feed(struct frames *f, const unsigned char *bytes, size_t n);
 
 #endif

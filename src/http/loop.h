@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "base/arena.h"
+#include "http/body.h"
 #include "http/exchange.h"
 #include "http/fastcgi.h"
 #include "http/frames.h"
@@ -37,6 +38,8 @@
 enum connection_state {
 	CONNECTION_IDLE,     /* no request; a timer when new or draining */
 	CONNECTION_READING,  /* a request has begun; timer: read_timeout */
+	CONNECTION_LENT,     /* a body thread has it, its socket, its frames and
+				its exchange; the loop touches none of them */
 	CONNECTION_OPEN,     /* its exchange lives; timer: the exchange's */
 	CONNECTION_FLUSHING, /* answered, not all written; write timeout */
 	CONNECTION_CLOSED,   /* the fd is gone; freed after this round */
@@ -47,7 +50,8 @@ struct connection {
 	struct connection *next; /* still right after it was closed, so that */
 	struct connection *prev; /* one who goes through all is not led off */
 	struct connection *next_closed;
-	struct exchange *exchange; /* in CONNECTION_OPEN, else NULL */
+	struct exchange
+		*exchange; /* from the head of a request to its answer */
 	struct timer timer;
 	int fd;
 	enum connection_state state;
@@ -75,6 +79,7 @@ struct exchange {
 	exchange_late_fn *late;
 	void *late_ctx;
 	struct request request;
+	struct body_sink *sink;
 	char *kept_text; /* method and request id: outlive the arena */
 	char *body;
 	struct header *headers; /* in the arena */
@@ -124,6 +129,7 @@ struct server {
 	bool accepting;
 	struct every every[HTTP_EVERY_MAX];
 	size_t every_count;
+	struct bodies *bodies; /* NULL: none, or stopped */
 	struct tickets kept;
 	uint64_t last_ticket;
 	struct connection *connections;
@@ -165,11 +171,16 @@ void connection_free_closed(struct server *s);
 MUST_USE bool connection_write(struct connection *c, struct iovec *iov,
 			       size_t count);
 size_t connection_backlog(const struct connection *c);
+/* A body thread gives it back. Loop thread. */
+void connection_body_read(struct connection *c);
 /* The answer is written or buffered; on to the next request, or close. */
 void connection_done(struct connection *c);
 
 /* request.c */
+/* From the head; NULL where that is not well formed. */
 MUST_USE struct exchange *request_read(struct connection *c);
+/* All has come: its body, too, and c->in is empty again. */
+void request_take_body(struct exchange *x, struct frames *in);
 
 /* exchange.c */
 void exchange_hang_up(struct exchange *x);

@@ -118,13 +118,14 @@ static void keep_text(struct exchange *x, const char *method, const char *nginx)
 	x->request.request_id = x->kept_text + method_size;
 }
 
-static void take_body(struct exchange *x, struct frames *in)
+void request_take_body(struct exchange *x, struct frames *in)
 {
 	x->body = in->body;
 	in->body = NULL;
 	x->request.body = x->body ? x->body : "";
 	x->request.body_len = in->body_len;
 	x->request.body_too_large = in->too_large;
+	frames_reset(in);
 }
 
 static void take_params(struct exchange *x, const struct fastcgi_request *from)
@@ -140,9 +141,9 @@ static void take_params(struct exchange *x, const struct fastcgi_request *from)
 	x->request.scheme = https ? "https" : "http";
 	x->request.host = host != NULL && host_valid(host) ? host : "";
 	x->request.server_addr = param(from, "SERVER_ADDR");
+	x->request.body = "";
 }
 
-/* NULL where the parameters are not well formed. Empties c->in. */
 struct exchange *request_read(struct connection *c)
 {
 	struct exchange *x = mem_alloc(sizeof(*x));
@@ -160,8 +161,6 @@ struct exchange *request_read(struct connection *c)
 	c->id = c->in.id;
 	c->keep = from.keep_conn;
 	take_params(x, &from);
-	take_body(x, &c->in);
-	frames_reset(&c->in);
 	return x;
 }
 

@@ -52,6 +52,7 @@ static bool open_all(struct server *s, struct problem *why)
 static void free_all(struct server *s)
 {
 	listen_close(s);
+	bodies_destroy(s->bodies);
 	if (s->epoll >= 0)
 		close(s->epoll);
 	if (s->wake >= 0)
@@ -87,6 +88,8 @@ struct server *server_create(const struct server_options *o,
 		return NULL;
 	}
 	s->options.socket_path = NULL;
+	if (o->head != NULL)
+		s->bodies = bodies_create(s, o->body_threads, o->max_bodies);
 	return s;
 }
 
@@ -204,6 +207,12 @@ void server_every(struct server *s, int64_t interval_ms, void (*fn)(void *),
 	timer_set(&s->timers, &e->timer, clock_monotonic_ms() + interval_ms);
 }
 
+void server_work(struct server *s, void (*fn)(void *arg), void *arg)
+{
+	if (!bodies_work(s->bodies, fn, arg))
+		fn(arg);
+}
+
 /* Stopping. */
 
 static void drain(void *arg)
@@ -246,6 +255,9 @@ static void begin_stop(struct server *s)
 	struct connection *next;
 
 	drain(s);
+	/* What body threads have comes back by posts. */
+	bodies_stop(s->bodies);
+	run_posts(s);
 	s->stopping = true;
 	for (struct connection *c = s->connections; c != NULL; c = next) {
 		next = c->next;
@@ -325,6 +337,8 @@ static void *run(void *arg)
 void server_start(struct server *s)
 {
 	s->started = true;
+	if (s->bodies != NULL)
+		bodies_start(s->bodies);
 	s->thread = box_thread("http", run, s);
 }
 

@@ -17,6 +17,13 @@
  */
 struct server;
 
+/*
+ * Asked on the loop thread when the head of a request is there, and nothing of
+ * its body: where is it to go? NULL: into memory. The exchange owns the sink;
+ * the handler is called when the body is whole, as ever.
+ */
+typedef struct body_sink *server_head(void *ctx, struct exchange *x);
+
 struct server_options {
 	const char *socket_path; /* made by us, mode 0660, private folder */
 	int inherited_fd;	 /* a listening socket from outside, or -1 */
@@ -24,6 +31,9 @@ struct server_options {
 	size_t max_waiting;	 /* exchanges kept at once */
 	size_t max_connections;
 	int64_t read_timeout_ms; /* for the rest of a request begun */
+	server_head *head;	 /* NULL: every body goes into memory */
+	unsigned body_threads;	 /* that read the others */
+	size_t max_bodies;	 /* being read, or waiting for it */
 };
 
 typedef void server_handler(void *ctx, struct exchange *x);
@@ -40,6 +50,11 @@ void server_start(struct server *s); /* starts the loop thread */
  * Never blocks. What is posted after server_stop() runs in server_finish().
  */
 void server_post(struct server *s, void (*fn)(void *arg), void *arg);
+
+/* Runs fn(arg) on a body thread, behind the bodies that wait: for work that
+ * waits for the disk. Any thread; without body threads, and once the server
+ * has stopped, at once on the caller's own. */
+void server_work(struct server *s, void (*fn)(void *arg), void *arg);
 
 /* Loop thread only: the kept exchange with that ticket, or NULL. */
 struct exchange *server_exchange(struct server *s, uint64_t ticket);
