@@ -249,7 +249,8 @@ static inline struct server_options rig_options(void)
 	};
 }
 
-static inline struct rig *rig_start(const struct server_options *o)
+static inline struct rig *rig_start_with(const struct server_options *o,
+					 server_handler *handle)
 {
 	struct rig *g = mem_alloc(sizeof(*g));
 	struct server_options mine = *o;
@@ -263,13 +264,18 @@ static inline struct rig *rig_start(const struct server_options *o)
 		abort();
 	snprintf(g->path, sizeof(g->path), "%s/s", g->folder);
 	mine.socket_path = g->path;
-	g->server = server_create(&mine, rig_handle, g, &why);
+	g->server = server_create(&mine, handle, g, &why);
 	if (g->server == NULL) {
 		fprintf(stderr, "# %s: %s\n", why.where, why.detail);
 		abort();
 	}
 	server_start(g->server);
 	return g;
+}
+
+static inline struct rig *rig_start(const struct server_options *o)
+{
+	return rig_start_with(o, rig_handle);
 }
 
 static inline void rig_stop(struct rig *g)

@@ -315,11 +315,13 @@ static bool open_exchange(struct connection *c)
 	atomic_fetch_add(&s->open, 1);
 	if (s->options.head == NULL || x->too_long)
 		return true;
-	if (bodies_full(s->bodies)) {
-		x->request.body_refused = true;
-		return true;
-	}
 	x->sink = s->options.head(s->handle_ctx, x);
+	if (x->sink != NULL && bodies_full(s->bodies)) {
+		struct body_sink *sink = exchange_take_sink(x);
+
+		sink->destroy(sink);
+		x->request.body_refused = true;
+	}
 	return true;
 }
 

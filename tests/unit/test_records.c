@@ -128,6 +128,51 @@ static void test_frames_pieces(void)
 	buf_finish(&wire);
 }
 
+/* All at once: the head, and then the rest. */
+static size_t feed_whole(struct frames *f, const struct buf *wire)
+{
+	const unsigned char *at = (const unsigned char *)wire->at;
+	size_t head = frames_feed(f, at, wire->len);
+
+	return head + frames_feed(f, at + head, wire->len - head);
+}
+
+static bool gather(void *ctx, const void *bytes, size_t n)
+{
+	struct buf *to = ctx;
+
+	buf_add(to, bytes, n);
+	return to->len < 6;
+}
+
+/* The head ends a call, so that the body can be sent elsewhere. */
+static void test_frames_sink(void)
+{
+	struct frames f;
+	struct buf wire, got;
+	size_t head;
+
+	buf_init(&wire, 1 << 20);
+	buf_init(&got, 1000);
+	fcgi_request(&wire, 1, true, "POST", "/", NULL, "abcdefghij", 10);
+	frames_init(&f, 5);
+	head = frames_feed(&f, (const unsigned char *)wire.at, wire.len);
+	ok(f.stage == FRAMES_BODY && head < wire.len && f.params_len > 0,
+	   "a call ends with the head");
+	f.sink = gather;
+	f.sink_ctx = &got;
+	for (; head < wire.len; head += 3)
+		frames_feed(&f, (const unsigned char *)wire.at + head,
+			    wire.len - head < 3 ? wire.len - head : 3);
+	ok(f.stage == FRAMES_WHOLE && !f.too_large && f.body_len == 0 &&
+		   got.len >= 6 && got.len < 10 &&
+		   memcmp(got.at, "abcdefghij", got.len) == 0,
+	   "a sink gets the body until it says enough");
+	frames_finish(&f);
+	buf_finish(&got);
+	buf_finish(&wire);
+}
+
 static void test_frames_ceiling(void)
 {
 	static const struct {
@@ -148,8 +193,7 @@ static void test_frames_ceiling(void)
 		fcgi_request(&wire, 1, true, "POST", "/", NULL, body,
 			     cases[i].n);
 		frames_init(&f, cases[i].max);
-		ok(frames_feed(&f, (const unsigned char *)wire.at, wire.len) ==
-				   wire.len &&
+		ok(feed_whole(&f, &wire) == wire.len &&
 			   f.stage == FRAMES_WHOLE &&
 			   f.too_large == cases[i].too_large &&
 			   f.body_len == (cases[i].too_large ? 0 : cases[i].n),
@@ -207,7 +251,7 @@ static void test_frames_params_ceiling(void)
 		buf_addc(&params, 'x');
 	fcgi_whole(&wire, 1, true, &params, 30000, "", 0);
 	frames_init(&f, 100);
-	frames_feed(&f, (const unsigned char *)wire.at, wire.len);
+	feed_whole(&f, &wire);
 	ok(f.stage == FRAMES_WHOLE && f.too_long && f.params == NULL,
 	   "parameters past their ceiling are dropped");
 	frames_finish(&f);
@@ -267,7 +311,7 @@ static void test_mutations(void)
 					(char)random_below(256);
 		}
 		frames_init(&f, 1000);
-		frames_feed(&f, (const unsigned char *)wire.at, wire.len);
+		feed_whole(&f, &wire);
 		if (f.stage == FRAMES_BROKEN) {
 			broken++;
 		} else if (f.stage != FRAMES_WHOLE) {
@@ -388,6 +432,7 @@ int main(void)
 {
 	test_records();
 	test_frames_pieces();
+	test_frames_sink();
 	test_frames_ceiling();
 	test_frames_broken();
 	test_frames_params_ceiling();
