@@ -8,6 +8,7 @@
 #include "auth/access.h"
 #include "base/attr.h"
 #include "http/server.h"
+#include "jobs/blobs.h"
 #include "jobs/board.h"
 #include "jobs/files.h"
 #include "jobs/store.h"
@@ -32,6 +33,7 @@ struct api_fleet {
 struct api_options {
 	struct store *store;
 	struct files *files;
+	struct blobs *blobs;
 	struct board *board;
 	struct access *access;
 	/* Unknown kid: true when keys are being fetched (auth/keys.h). */
@@ -45,6 +47,12 @@ struct api_options {
 	int64_t max_wait_ms;
 	size_t max_waiting_each; /* of one owner's jobs */
 	size_t max_prompt_bytes;
+	size_t max_text_bytes;	  /* of a form, its files left out */
+	size_t max_inline_bytes;  /* JSON where files are inputs */
+	int64_t max_upload_bytes; /* one body with files */
+	int64_t max_uploads_each_bytes; /* of one owner, together */
+	int64_t upload_lifetime_ms;
+	bool url_http; /* http:// URLs of files, too */
 };
 
 /* Takes over the catalogue. The server is given later, as it needs api_handle
@@ -57,7 +65,8 @@ void api_attach(struct api *a, struct server *server);
 void api_close_reader(struct api *a);
 void api_destroy(struct api *a); /* after server_finish() */
 
-/* The server's handler. */
+/* The server's two handlers: of a request's head, and of a whole request. */
+struct body_sink *api_head(void *api, struct exchange *x);
 void api_handle(void *api, struct exchange *x);
 
 /* Any thread. */

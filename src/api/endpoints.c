@@ -8,7 +8,7 @@
 
 #define LIST_MAX (4 * 1024 * 1024)
 
-static struct endpoint *named(const struct call *c)
+struct endpoint *endpoint_named(const struct call *c)
 {
 	const char *version = c->match.captures[0];
 	uint64_t n;
@@ -23,7 +23,7 @@ static struct endpoint *named(const struct call *c)
 
 struct endpoint *endpoint_of_call(struct call *c)
 {
-	struct endpoint *e = named(c);
+	struct endpoint *e = endpoint_named(c);
 
 	if (e == NULL) {
 		answer_problem(c->x, NULL, PROBLEM_NOT_FOUND,

@@ -45,6 +45,7 @@ call_fn job_get;	/* jobs.c */
 call_fn job_cancel;	/* job_actions.c */
 call_fn job_delete;	/* job_actions.c */
 call_fn job_events;	/* events.c */
+call_fn upload_post;	/* uploads.c */
 call_fn file_get;	/* file_get.c */
 call_fn health_live;	/* health.c */
 call_fn health_ready;	/* health.c */
@@ -52,11 +53,31 @@ call_fn health_ready;	/* health.c */
 /* access_step.c: finds out who calls. False: it has replied, or keeps the
  * exchange until keys were fetched and then handles it anew. */
 MUST_USE bool access_step(struct call *c);
+/* The same before the body is there, without a word to the caller: true also
+ * where only the keys can tell, and c->who is NULL then. */
+MUST_USE bool access_known(struct call *c);
 /* … and may this caller use the endpoint? False: it has replied. */
 MUST_USE bool access_scope(struct call *c, const struct endpoint *e);
 void access_keys_renewed(struct api *a);
 void access_forget_waiters(struct api *a); /* at the end */
 
+/* run.c: the limits and bounds that hold for this caller; who NULL: for
+ * everybody. */
+const struct plan *endpoint_plan(const struct endpoint *e,
+				 const struct principal *who);
+/* Is new work taken at all? False: it has replied 503. */
+MUST_USE bool open_step(struct call *c);
+
+/* body.c. Whose bodies an intake reads: asked with the head of a request, when
+ * its token has been found good. NULL: memory. */
+typedef struct body_sink *body_fn(struct call *c);
+body_fn body_of_run, body_of_upload;
+bool body_is(const struct call *c, const char *type); /* its Content-Type */
+/* The body is there. False: it has replied. */
+MUST_USE bool body_came(struct call *c);
+
+/* endpoints.c: that of the captures, or NULL. */
+struct endpoint *endpoint_named(const struct call *c);
 /* endpoints.c: of the captures "v1", "portrait", where the caller's token has
  * its scope. NULL: it has replied 404 or 403. */
 struct endpoint *endpoint_of_call(struct call *c);

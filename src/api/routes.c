@@ -21,6 +21,7 @@ enum route_id {
 	ROUTE_JOB_EVENTS,
 	ROUTE_JOB_CANCEL,
 	ROUTE_JOB_DELETE,
+	ROUTE_UPLOADS,
 	ROUTE_FILE,
 	ROUTE_HEALTHZ,
 	ROUTE_READYZ,
@@ -36,6 +37,7 @@ static const struct route patterns[] = {
 	{"GET", "/v1/jobs/{}/events", ROUTE_JOB_EVENTS},
 	{"POST", "/v1/jobs/{}/cancel", ROUTE_JOB_CANCEL},
 	{"DELETE", "/v1/jobs/{}", ROUTE_JOB_DELETE},
+	{"POST", "/v1/uploads", ROUTE_UPLOADS},
 	{"GET", "/v1/files/{}/{}", ROUTE_FILE},
 	{"GET", "/healthz", ROUTE_HEALTHZ},
 	{"GET", "/readyz", ROUTE_READYZ},
@@ -45,18 +47,20 @@ _Static_assert(COUNT(patterns) == ROUTE__COUNT, "a route lacks its pattern");
 static const struct {
 	call_fn *serve;
 	enum door door;
+	body_fn *body; /* NULL: bodies are read into memory */
 } resources[ROUTE__COUNT] = {
-	[ROUTE_RUN] = {run_post, DOOR_TOKEN},
-	[ROUTE_CONTRACT] = {endpoint_get, DOOR_TOKEN},
-	[ROUTE_ENDPOINTS] = {endpoints_list, DOOR_TOKEN},
-	[ROUTE_JOBS] = {jobs_list, DOOR_TOKEN},
-	[ROUTE_JOB] = {job_get, DOOR_TOKEN},
-	[ROUTE_JOB_EVENTS] = {job_events, DOOR_OPEN},
-	[ROUTE_JOB_CANCEL] = {job_cancel, DOOR_TOKEN},
-	[ROUTE_JOB_DELETE] = {job_delete, DOOR_TOKEN},
-	[ROUTE_FILE] = {file_get, DOOR_OPEN},
-	[ROUTE_HEALTHZ] = {health_live, DOOR_OPEN},
-	[ROUTE_READYZ] = {health_ready, DOOR_OPEN},
+	[ROUTE_RUN] = {run_post, DOOR_TOKEN, body_of_run},
+	[ROUTE_CONTRACT] = {endpoint_get, DOOR_TOKEN, NULL},
+	[ROUTE_ENDPOINTS] = {endpoints_list, DOOR_TOKEN, NULL},
+	[ROUTE_JOBS] = {jobs_list, DOOR_TOKEN, NULL},
+	[ROUTE_JOB] = {job_get, DOOR_TOKEN, NULL},
+	[ROUTE_JOB_EVENTS] = {job_events, DOOR_OPEN, NULL},
+	[ROUTE_JOB_CANCEL] = {job_cancel, DOOR_TOKEN, NULL},
+	[ROUTE_JOB_DELETE] = {job_delete, DOOR_TOKEN, NULL},
+	[ROUTE_UPLOADS] = {upload_post, DOOR_TOKEN, body_of_upload},
+	[ROUTE_FILE] = {file_get, DOOR_OPEN, NULL},
+	[ROUTE_HEALTHZ] = {health_live, DOOR_OPEN, NULL},
+	[ROUTE_READYZ] = {health_ready, DOOR_OPEN, NULL},
 };
 
 static void method_not_allowed(struct call *c)
@@ -79,14 +83,35 @@ static bool query_valid(struct call *c)
 	       text_utf8(plain, strlen(plain));
 }
 
-void api_handle(void *api, struct exchange *x)
+static struct call call_of(struct api *api, struct exchange *x)
 {
-	struct call c = {
+	return (struct call){
 		.api = api,
 		.x = x,
 		.request = exchange_request(x),
 		.arena = exchange_arena(x),
 	};
+}
+
+/* A caller who may not come in at all gets no byte of his stored. */
+struct body_sink *api_head(void *api, struct exchange *x)
+{
+	struct call c = call_of(api, x);
+	body_fn *body;
+
+	if (route_find(patterns, COUNT(patterns), c.request->method,
+		       c.request->path, c.arena, &c.match) != ROUTE_FOUND)
+		return NULL;
+	body = resources[c.match.id].body;
+	if (body == NULL || atomic_load(&c.api->draining) ||
+	    !files_have_room(c.api->o.files) || !access_known(&c))
+		return NULL;
+	return body(&c);
+}
+
+void api_handle(void *api, struct exchange *x)
+{
+	struct call c = call_of(api, x);
 
 	switch (route_find(patterns, COUNT(patterns), c.request->method,
 			   c.request->path, c.arena, &c.match)) {

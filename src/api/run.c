@@ -1,9 +1,9 @@
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/answer.h"
+#include "api/insertion.h"
 #include "api/prefer.h"
 #include "api/private.h"
 #include "api/run_request.h"
@@ -11,19 +11,10 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "input/resolve.h"
+#include "jobs/job_files.h"
 
-/* An accepted request on its way into the store. From the heap; the store
- * thread carries it to the loop. */
-struct insertion {
-	struct api *api;
-	uint64_t ticket;
-	enum store_outcome outcome;
-	char id[ID_SIZE]; /* of the job, or of the first one with the key */
-	struct waiter *waiter; /* made beforehand, parked after the commit */
-	int64_t wait_ms;
-};
+#define FILES_TEXT_MAX (1024 * 1024)
 
 static uint64_t random_bits(void *ctx)
 {
@@ -34,10 +25,10 @@ static uint64_t random_bits(void *ctx)
 	return bits;
 }
 
-static const struct plan *plan_of(const struct endpoint *e,
-				  const struct principal *who)
+const struct plan *endpoint_plan(const struct endpoint *e,
+				 const struct principal *who)
 {
-	for (size_t i = 1; i < e->plan_count; i++) {
+	for (size_t i = 1; who != NULL && i < e->plan_count; i++) {
 		const char *value = principal_claim(who, e->plans[i].claim);
 
 		if (value != NULL && strcmp(value, e->plans[i].value) == 0)
@@ -77,30 +68,33 @@ static bool rate_step(struct call *c, const struct endpoint *e,
 	return false;
 }
 
-/* False: it has replied 503. */
-static bool open_step(struct call *c, const struct endpoint *e)
+bool open_step(struct call *c)
 {
-	const struct api_options *o = &c->api->o;
-
-	if (atomic_load(&c->api->draining)) {
+	if (atomic_load(&c->api->draining))
 		answer_problem(c->x, NULL, PROBLEM_SHUTTING_DOWN,
 			       "no new jobs are taken just now");
-		return false;
-	}
-	if (!files_have_room(o->files)) {
+	else if (files_have_room(c->api->o.files))
+		return true;
+	else {
 		log_event(LOG_ERROR, "disk.full", NULL);
 		answer_problem(c->x, NULL, PROBLEM_QUEUE_FULL,
 			       "there is no room for results just now");
-		return false;
 	}
-	if (!o->fleet.serves(o->fleet.ctx, e->run.pool)) {
-		log_event(LOG_ERROR, "pool.unknown", "endpoint", e->name,
-			  "pool", e->run.pool, NULL);
-		answer_problem(c->x, NULL, PROBLEM_NO_BACKEND,
-			       "no server is set up to run this endpoint");
-		return false;
-	}
-	return true;
+	return false;
+}
+
+/* False: it has replied 503. */
+static bool pool_step(struct call *c, const struct endpoint *e)
+{
+	const struct api_options *o = &c->api->o;
+
+	if (o->fleet.serves(o->fleet.ctx, e->run.pool))
+		return true;
+	log_event(LOG_ERROR, "pool.unknown", "endpoint", e->name, "pool",
+		  e->run.pool, NULL);
+	answer_problem(c->x, NULL, PROBLEM_NO_BACKEND,
+		       "no server is set up to run this endpoint");
+	return false;
 }
 
 static void reply_dry_run(struct call *c, struct reply *r,
@@ -121,67 +115,6 @@ static void reply_dry_run(struct call *c, struct reply *r,
 	buf_finish(&b);
 }
 
-static void insertion_free(struct insertion *i)
-{
-	waiter_free(i->waiter);
-	free(i);
-}
-
-static void reply_refused(struct exchange *x, enum store_outcome outcome)
-{
-	switch (outcome) {
-	case STORE_QUEUE_FULL:
-		answer_problem(x, NULL, PROBLEM_QUEUE_FULL,
-			       "too many jobs of this endpoint are waiting");
-		return;
-	case STORE_TOO_MANY:
-		answer_problem(x, NULL, PROBLEM_TOO_MANY_JOBS,
-			       "you have as many jobs of this endpoint in work "
-			       "as you may");
-		return;
-	case STORE_MISMATCH:
-		answer_problem(x, NULL, PROBLEM_IDEMPOTENCY_MISMATCH,
-			       "this Idempotency-Key came with another body "
-			       "before");
-		return;
-	default:
-		answer_problem(x, NULL, PROBLEM_QUEUE_FULL,
-			       "the job could not be stored; nothing was run");
-	}
-}
-
-/* Loop thread: the store has said what became of the job. */
-static void inserted(void *arg)
-{
-	struct insertion *i = arg;
-	struct exchange *x = server_exchange(i->api->server, i->ticket);
-	bool accepted =
-		i->outcome == STORE_DONE || i->outcome == STORE_REPLAYED;
-
-	memcpy(i->waiter->job, i->id, sizeof(i->waiter->job));
-	i->waiter->replayed = i->outcome == STORE_REPLAYED;
-	if (x == NULL && accepted) {
-		parking_abandoned(i->waiter);
-		i->waiter = NULL;
-	} else if (x != NULL && accepted) {
-		parking_add(i->waiter, i->wait_ms);
-		i->waiter = NULL;
-	} else if (x != NULL) {
-		reply_refused(x, i->outcome);
-	}
-	insertion_free(i);
-}
-
-static void store_said(void *ctx, enum store_outcome outcome, const char *id)
-{
-	struct insertion *i = ctx;
-
-	i->outcome = outcome;
-	if (id != NULL)
-		snprintf(i->id, sizeof(i->id), "%s", id);
-	server_post(i->api->server, inserted, i);
-}
-
 static const char *hex_sha256(struct arena *a, const void *bytes, size_t n)
 {
 	unsigned char digest[DIGEST_SIZE];
@@ -193,21 +126,45 @@ static const char *hex_sha256(struct arena *a, const void *bytes, size_t n)
 }
 
 /* What must be equal for two requests to share a result. */
-static const char *reuse_key(struct call *c, const struct endpoint *e,
+static const char *reuse_key(struct arena *a, const char *owner,
+			     const struct endpoint *e,
 			     const struct resolved *resolved)
 {
 	const char *text;
 
 	if (e->run.reuse_ms == 0 || resolved->random)
 		return NULL;
-	text = arena_printf(c->arena, "%s\n%s\n%s", e->identity,
-			    e->run.reuse_scope == REUSE_ALL ? ""
-							    : c->who->owner,
+	text = arena_printf(a, "%s\n%s\n%s", e->identity,
+			    e->run.reuse_scope == REUSE_ALL ? "" : owner,
 			    resolved->inputs);
-	return hex_sha256(c->arena, text, strlen(text));
+	return hex_sha256(a, text, strlen(text));
 }
 
-static void fill_job(struct call *c, const struct endpoint *e,
+static const char *files_text(struct arena *a, const struct resolved *resolved)
+{
+	const char *text;
+	struct buf b;
+
+	if (resolved->file_count == 0)
+		return NULL;
+	buf_init(&b, FILES_TEXT_MAX);
+	job_files_write(resolved->files, resolved->file_count, &b);
+	text = arena_strndup(a, buf_str(&b), b.len);
+	buf_finish(&b);
+	return text;
+}
+
+static const char *request_hash(struct call *c, struct arena *a)
+{
+	const struct intake *in = intake_of(exchange_sink(c->x));
+
+	if (in != NULL)
+		return arena_strdup(a, intake_hash(in));
+	return hex_sha256(a, c->request->body, c->request->body_len);
+}
+
+/* All texts of the job are in the arena, or the endpoint's. */
+static void fill_job(struct call *c, struct arena *a, const struct endpoint *e,
 		     const struct plan *plan, const struct run_request *asked,
 		     const struct resolved *resolved, struct job *job)
 {
@@ -216,10 +173,11 @@ static void fill_job(struct call *c, const struct endpoint *e,
 	if (asked->cancel_after_ms != 0 && asked->cancel_after_ms < timeout)
 		timeout = asked->cancel_after_ms;
 	id_v7(job->id);
-	job->owner = c->who->owner;
+	job->phase = resolved->unfetched ? PHASE_FETCHING : PHASE_QUEUED;
 	job->endpoint = e->name;
 	job->version = e->version;
 	job->inputs = resolved->inputs;
+	job->files = files_text(a, resolved);
 	job->recipe = e->recipe;
 	job->pool = e->run.pool;
 	job->priority = e->run.priority;
@@ -227,11 +185,11 @@ static void fill_job(struct call *c, const struct endpoint *e,
 	job->created_at = clock_wall_ms();
 	job->deadline_at = job->created_at + timeout;
 	job->keep_ms = e->run.keep_ms;
-	job->idempotency_key = asked->idempotency_key;
-	if (asked->idempotency_key != NULL)
-		job->request_hash = hex_sha256(c->arena, c->request->body,
-					       c->request->body_len);
-	job->reuse_key = reuse_key(c, e, resolved);
+	if (asked->idempotency_key != NULL) {
+		job->idempotency_key = arena_strdup(a, asked->idempotency_key);
+		job->request_hash = request_hash(c, a);
+	}
+	job->reuse_key = reuse_key(a, job->owner, e, resolved);
 	job->reuse_since = job->created_at - e->run.reuse_ms;
 	job->queue_limit = plan->limits.queue;
 	job->own_limit = plan->limits.concurrency;
@@ -239,19 +197,16 @@ static void fill_job(struct call *c, const struct endpoint *e,
 
 /* Hands the job to the store; the answer comes after its commit. */
 static void accept_job(struct call *c, const struct endpoint *e,
-		       const struct run_request *asked, const struct job *job)
+		       const struct run_request *asked, struct insertion *i)
 {
-	struct insertion *i = mem_alloc(sizeof(*i));
-
-	i->api = c->api;
-	i->ticket = exchange_ticket(c->x);
 	i->wait_ms = asked->wait_ms;
-	i->waiter = parking_waiter(c, job->id, job->owner, WAITER_RUN);
+	i->waiter = parking_waiter(c, i->job.id, i->job.owner, WAITER_RUN);
 	i->waiter->preference = asked->preference;
 	i->waiter->cancel_on_disconnect = e->run.cancel_on_disconnect;
-	log_event(LOG_INFO, "job.accepted", "job", job->id, "request",
+	log_event(LOG_INFO, "job.accepted", "job", i->job.id, "request",
 		  c->request->request_id, "endpoint", e->name, NULL);
-	store_insert(c->api->o.store, job, store_said, i);
+	i->intake = intake_of(exchange_take_sink(c->x));
+	insertion_start(i);
 	exchange_forget_request(c->x);
 }
 
@@ -261,15 +216,20 @@ static void resolve_and_accept(struct call *c, struct reply *r,
 			       const struct plan *plan,
 			       const struct run_request *asked)
 {
+	struct insertion *i = insertion_create(c);
+	struct arena *arena = asked->files.given != NULL ? &i->arena : c->arena;
+	struct input_files files = asked->files;
 	struct problem_list errors;
 	struct resolved resolved;
-	struct job job = {0};
 	struct buf prompt;
 
-	problem_list_init(&errors, c->arena);
+	files.upload = insertion_upload;
+	files.ctx = i;
+	i->job.owner = arena_strdup(arena, c->who->owner);
+	problem_list_init(&errors, arena);
 	buf_init(&prompt, c->api->o.max_prompt_bytes);
-	if (!input_resolve(e, plan, json_root(asked->body), random_bits, NULL,
-			   c->arena, &prompt, &resolved, &errors)) {
+	if (!input_resolve(e, plan, asked->inputs, &files, random_bits, NULL,
+			   arena, &prompt, &resolved, &errors)) {
 		answer_problems(c->x, PROBLEM_INVALID_INPUT,
 				"some inputs are not as the endpoint wants "
 				"them",
@@ -280,10 +240,14 @@ static void resolve_and_accept(struct call *c, struct reply *r,
 		answer_problem(c->x, NULL, PROBLEM_QUEUE_FULL,
 			       "too many callers are waiting");
 	} else {
-		job.prompt = buf_str(&prompt);
-		fill_job(c, e, plan, asked, &resolved, &job);
-		accept_job(c, e, asked, &job);
+		i->job.prompt = arena_strndup(arena, buf_str(&prompt),
+					      prompt.len);
+		fill_job(c, arena, e, plan, asked, &resolved, &i->job);
+		accept_job(c, e, asked, i);
+		i = NULL;
 	}
+	if (i != NULL)
+		insertion_free(i);
 	buf_finish(&prompt);
 }
 
@@ -296,10 +260,10 @@ void run_post(struct call *c)
 
 	if (e == NULL)
 		return;
-	plan = plan_of(e, c->who);
-	if (!rate_step(c, e, plan, &r) || !open_step(c, e) ||
+	plan = endpoint_plan(e, c->who);
+	if (!rate_step(c, e, plan, &r) || !open_step(c) || !pool_step(c, e) ||
 	    !run_request_read(c, &plan->limits, &asked))
 		return;
 	resolve_and_accept(c, &r, e, plan, &asked);
-	json_free(asked.body);
+	json_free(asked.doc);
 }

@@ -1,37 +1,50 @@
 #include <string.h>
 
 #include "api/answer.h"
+#include "api/intake.h"
 #include "api/prefer.h"
 #include "api/run_request.h"
 #include "base/text.h"
 
-/* Inputs are flat, arrays in them at most; deeper is no input of ours. */
-#define INPUTS_DEPTH 16
-#define KEY_MAX	     255
+#define KEY_MAX 255
 
-static bool media_is_json(const char *type)
+/* A body that an intake has read: a form, or JSON that may hold files. */
+static bool read_intake(struct call *c, const struct intake *in,
+			struct run_request *out)
 {
-	static const char json[] = "application/json";
-	size_t n = strcspn(type, "; \t");
+	const struct problem *why = intake_problem(in);
 
-	return n == sizeof(json) - 1 && strncasecmp(type, json, n) == 0;
+	if (why != NULL) {
+		answer_problem(c->x, NULL, why->code, why->detail);
+		return false;
+	}
+	out->inputs = intake_json(in);
+	out->files.given = intake_files(in, &out->files.count);
+	return true;
 }
 
-static bool read_body(struct call *c, struct json_doc **out)
+static bool read_body(struct call *c, struct run_request *out)
 {
-	const char *type = exchange_header(c->x, "Content-Type");
+	const struct intake *in = intake_of(exchange_sink(c->x));
 	struct problem why = {0};
 	struct reply r = {0};
 
-	if (type == NULL || !media_is_json(type)) {
-		reply_header(&r, "Accept-Post", "application/json");
+	if (!body_came(c))
+		return false;
+	if (in != NULL)
+		return read_intake(c, in, out);
+	if (!body_is(c, "application/json")) {
+		reply_header(&r, "Accept-Post",
+			     "application/json, multipart/form-data");
 		answer_problem(c->x, &r, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
-			       "send the inputs as application/json");
+			       "send the inputs as application/json or "
+			       "multipart/form-data");
 		return false;
 	}
-	*out = json_parse(c->request->body, c->request->body_len, INPUTS_DEPTH,
-			  &why);
-	if (*out != NULL)
+	out->doc = json_parse(c->request->body, c->request->body_len,
+			      INPUTS_DEPTH, &why);
+	out->inputs = json_root(out->doc);
+	if (out->doc != NULL)
 		return true;
 	answer_problem(c->x, NULL, PROBLEM_MALFORMED_REQUEST, why.detail);
 	return false;
@@ -110,8 +123,8 @@ static void read_wait(struct call *c, const struct limits *limits,
 bool run_request_read(struct call *c, const struct limits *limits,
 		      struct run_request *out)
 {
-	*out = (struct run_request){0};
+	*out = (struct run_request){.files.http = c->api->o.url_http};
 	read_wait(c, limits, out);
 	return read_key(c, out) && read_cancel_after(c, out) &&
-	       read_query(c, out) && read_body(c, &out->body);
+	       read_query(c, out) && read_body(c, out);
 }
