@@ -215,7 +215,7 @@ void job_view_write(struct api *a, struct link_base base, const struct job *job,
 	put_outputs(a, base, job, arena, w);
 	if (job->phase == PHASE_FAILED)
 		put_error(job, arena, w);
-	if (job->phase == PHASE_QUEUED)
+	if (phase_waits(job->phase))
 		json_member_int(w, "position", store_position(a->reader, job));
 	else if (!phase_final(job->phase))
 		put_progress(a, job, w);

@@ -46,6 +46,12 @@ void digest_hex(const unsigned char digest[DIGEST_SIZE],
 	out[DIGEST_HEX_SIZE - 1] = '\0';
 }
 
+bool digest_hex_valid(const char *text)
+{
+	return text != NULL && strlen(text) == DIGEST_HEX_SIZE - 1 &&
+	       strspn(text, "0123456789abcdef") == DIGEST_HEX_SIZE - 1;
+}
+
 bool digest_same(const void *a, const void *b, size_t n)
 {
 	return CRYPTO_memcmp(a, b, n) == 0;

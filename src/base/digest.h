@@ -17,6 +17,8 @@ void digest_hmac_sha256(const void *key, size_t key_len, const void *bytes,
 			size_t n, unsigned char out[DIGEST_SIZE]);
 void digest_hex(const unsigned char digest[DIGEST_SIZE],
 		char out[DIGEST_HEX_SIZE]);
+/* Is it what digest_hex() writes: 64 digits, lower case? NULL: false. */
+MUST_USE bool digest_hex_valid(const char *text);
 /* Takes as long wherever the difference is. */
 MUST_USE bool digest_same(const void *a, const void *b, size_t n);
 void digest_random(void *out, size_t n);

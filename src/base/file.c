@@ -195,6 +195,37 @@ bool file_make_dirs(const char *path, mode_t mode, struct problem *why)
 	return good;
 }
 
+/* "/state/files/" is the same as without its slashes. */
+static bool sync_parent(const char *path, struct problem *why)
+{
+	char *bare = mem_strdup(path);
+	size_t n = strlen(bare);
+	bool good;
+
+	while (n > 1 && bare[n - 1] == '/')
+		bare[--n] = '\0';
+	good = sync_folder_of(bare, why);
+	free(bare);
+	return good;
+}
+
+bool file_make_buckets(const char *root, mode_t mode, struct problem *why)
+{
+	size_t n = strlen(root) + sizeof("/00");
+	char *path = mem_alloc(n);
+	bool good = file_make_dirs(root, mode, why) && sync_parent(root, why);
+
+	if (good && access(root, W_OK | X_OK) != 0)
+		good = failed(why, root, "cannot be written to");
+	for (unsigned i = 0; good && i < FILE_BUCKETS; i++) {
+		snprintf(path, n, "%s/%02x", root, i);
+		good = make_dir(path, mode) ||
+		       failed(why, path, "cannot be made");
+	}
+	free(path);
+	return good && file_sync_dir(root, why);
+}
+
 int64_t file_free_bytes(const char *path)
 {
 	struct statvfs fs;

@@ -26,6 +26,11 @@ MUST_USE bool file_write(const char *path, const void *bytes, size_t len,
 MUST_USE bool file_make_dirs(const char *path, mode_t mode,
 			     struct problem *why);
 MUST_USE bool file_sync_dir(const char *path, struct problem *why);
+#define FILE_BUCKETS 256
+/* The folder and 256 more in it, "00" to "ff", all durable at once, so that
+ * nothing that is stored there ever waits for one. Fine when they are there. */
+MUST_USE bool file_make_buckets(const char *root, mode_t mode,
+				struct problem *why);
 /* Bytes free for us on the file system that holds path; -1 unknown. */
 int64_t file_free_bytes(const char *path);
 

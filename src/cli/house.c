@@ -183,8 +183,13 @@ static bool open_state(struct house *h, struct problem *why)
 	h->files = files_open(path, c->min_free_bytes, why);
 	if (h->files == NULL || !open_sign_key(h, why))
 		return false;
+	snprintf(path, sizeof(path), "%s/blobs", c->state);
+	h->blobs = blobs_open(path, h->files, why);
+	if (h->blobs == NULL)
+		return false;
 	snprintf(path, sizeof(path), "%s/comfygate.db", c->state);
 	o.files = h->files;
+	o.blobs = h->blobs;
 	h->store = store_open(&o, why);
 	h->board = board_create(progress_changed, h);
 	return h->store != NULL;
@@ -378,5 +383,6 @@ void house_close(struct house *h, int64_t ms)
 	api_destroy(h->api);
 	access_destroy(h->access);
 	board_destroy(h->board);
+	blobs_close(h->blobs);
 	files_close(h->files);
 }

@@ -21,6 +21,7 @@ struct house {
 	struct access *access;
 	struct keys *keys;
 	struct files *files;
+	struct blobs *blobs;
 	struct board *board;
 	struct store *store;
 	/* Looked at by the store's and the keys' threads while main is still

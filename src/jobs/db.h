@@ -68,7 +68,7 @@ MUST_USE bool db_set_cancel(struct db *db, const char *id);
 MUST_USE bool db_end(struct db *db, const char *id, enum phase phase,
 		     const char *outputs, const char *problem, int64_t now);
 MUST_USE bool db_delete(struct db *db, const char *id);
-/* Everything, prompt and recipe too (NULL where they are missing). */
+/* Everything, prompt, recipe and files too (NULL where they are missing). */
 enum db_found db_load(struct db *db, const char *id, struct arena *a,
 		      struct job *out);
 
@@ -83,8 +83,29 @@ size_t db_files_due(struct db *db, int64_t now, char (*ids)[ID_SIZE],
 size_t db_forgettable(struct db *db, int64_t before, char (*ids)[ID_SIZE],
 		      size_t max);
 MUST_USE bool db_set_files_gone(struct db *db, const char *id);
-/* Wall ms of the next deadline or end of files; 0: none. */
+/* Wall ms of the next deadline or end of files or of an upload; 0: none. */
 int64_t db_next_due(struct db *db);
+
+/* ---- input files (db_sqlite_inputs.c) ---- */
+
+/* The job names this blob; once more is fine. */
+MUST_USE bool db_add_job_file(struct db *db, const char *id,
+			      const char *sha256);
+/* Told of each blob that a row named which is gone now. */
+typedef void db_dropped_fn(void *ctx, const char *sha256);
+/* The job names none any more. */
+MUST_USE bool db_drop_job_files(struct db *db, const char *id,
+				db_dropped_fn *fn, void *ctx);
+/* The files are all there: the job waits for a backend. */
+MUST_USE bool db_set_fetched(struct db *db, const char *id, const char *files);
+MUST_USE bool db_add_upload(struct db *db, const struct upload *u);
+/* What the owner's uploads take with one more of that size, those that expired
+ * too while their row is there; -1: failed. */
+int64_t db_upload_bytes(struct db *db, const char *owner, int64_t one_more);
+MUST_USE bool db_expire_uploads(struct db *db, int64_t now, size_t max,
+				db_dropped_fn *fn, void *ctx);
+/* Does any row name it? */
+enum db_found db_blob_named(struct db *db, const char *sha256);
 
 struct db_reader;
 MUST_USE struct db_reader *db_reader_open(const char *path,
@@ -95,5 +116,11 @@ MUST_USE bool db_read(struct db_reader *r, const char *id, const char *owner,
 unsigned db_position(struct db_reader *r, const struct job *job);
 size_t db_list(struct db_reader *r, const struct store_query *q,
 	       struct arena *a, struct job *jobs);
+MUST_USE bool db_read_upload(struct db_reader *r, const char *id,
+			     const char *owner, int64_t now, struct arena *a,
+			     struct upload *out);
+size_t db_fetching(struct db_reader *r, const char *after, struct arena *a,
+		   struct job *jobs, size_t max);
+enum db_found db_reader_blob_named(struct db_reader *r, const char *sha256);
 
 #endif

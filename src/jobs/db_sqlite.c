@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "jobs/db.h"
+#include "jobs/db_sqlite_inputs.h"
 #include "jobs/db_sqlite_row.h"
 #include "jobs/db_sqlite_schema.h"
 
@@ -63,8 +64,8 @@ static const char *const texts[] = {
 		   " outputs, reused, idempotency_key, request_hash, reuse_key)"
 		   " VALUES (?,?,?,?,?,?,?,?,?,?,nullif(?,0),nullif(?,0),"
 		   "nullif(?,0),?,nullif(?,0),?,?,?,?,?)",
-	[INSERT_WORK] = "INSERT INTO work (seq, prompt, recipe)"
-			" VALUES (last_insert_rowid(),?,?)",
+	[INSERT_WORK] = "INSERT INTO work (seq, prompt, recipe, files)"
+			" VALUES (last_insert_rowid(),?,?,?)",
 	[NEXT_QUEUED] = "SELECT id FROM jobs WHERE phase = 0 AND pool = ?1 AND"
 			" not_before <= ?2 AND"
 			" (deadline_at IS NULL OR deadline_at > ?2) AND"
@@ -86,12 +87,12 @@ static const char *const texts[] = {
 	[DELETE_WORK] = "DELETE FROM work WHERE"
 			" seq = (SELECT seq FROM jobs WHERE id = ?)",
 	[DELETE] = "DELETE FROM jobs WHERE id = ?",
-	[LOAD] = "SELECT " ROW_COLUMNS ", prompt, recipe"
+	[LOAD] = "SELECT " ROW_COLUMNS ", prompt, recipe, files"
 		 " FROM jobs LEFT JOIN work USING (seq) WHERE id = ?",
 	[UNENDED] = "SELECT " ROW_COLUMNS " FROM jobs WHERE phase < 4"
-		    " ORDER BY seq",
-	[OVERDUE] = "SELECT id FROM jobs WHERE phase = 0 AND deadline_at <= ?"
-		    " ORDER BY deadline_at LIMIT ?",
+		    " OR phase = 7 ORDER BY seq",
+	[OVERDUE] = "SELECT id FROM jobs WHERE phase IN (0, 7) AND"
+		    " deadline_at <= ? ORDER BY deadline_at LIMIT ?",
 	[FILES_DUE] = "SELECT id FROM jobs WHERE files_until <= ?"
 		      " ORDER BY files_until LIMIT ?",
 	[FORGETTABLE] = "SELECT id FROM jobs WHERE ended_at <= ? AND"
@@ -99,17 +100,21 @@ static const char *const texts[] = {
 	[FILES_GONE] = "UPDATE jobs SET files_gone = 1, files_until = NULL"
 		       " WHERE id = ?",
 	[NEXT_DUE] = "SELECT min(at) FROM ("
-		     "SELECT min(deadline_at) AS at FROM jobs WHERE phase = 0"
+		     "SELECT min(deadline_at) AS at FROM jobs"
+		     " WHERE phase IN (0, 7)"
 		     " UNION ALL SELECT min(files_until) FROM jobs"
-		     " WHERE files_until IS NOT NULL)",
+		     " WHERE files_until IS NOT NULL"
+		     " UNION ALL SELECT min(expires_at) FROM uploads)",
 };
 _Static_assert(COUNT(texts) == STATEMENTS, "a statement lacks its text");
-_Static_assert(PHASE_QUEUED == 0 && PHASE_CLAIMED == 1 && PHASE_SUCCEEDED == 4,
+_Static_assert(PHASE_QUEUED == 0 && PHASE_CLAIMED == 1 &&
+		       PHASE_SUCCEEDED == 4 && PHASE_FETCHING == 7,
 	       "phases are written as numbers in SQL");
 
 struct db {
 	sqlite3 *sql;
 	sqlite3_stmt *s[STATEMENTS];
+	struct db_inputs inputs;
 	int lock;      /* descriptor of the lock file */
 	int log_pages; /* of the write-ahead log, as the last commit said */
 	int tried_at;  /* its pages when it was last written back */
@@ -190,7 +195,8 @@ static bool setup(struct db *db, struct problem *why)
 		return problem_set(why, PROBLEM_INTERNAL, "database", "%s",
 				   sqlite3_errmsg(db->sql));
 	if (!db_schema(db->sql, why) ||
-	    !db_prepare(db->sql, texts, STATEMENTS, db->s, why))
+	    !db_prepare(db->sql, texts, STATEMENTS, db->s, why) ||
+	    !db_inputs_prepare(db->sql, &db->inputs, why))
 		return false;
 	/* Replaces SQLite's own automatic checkpoints, too: this connection
 	 * alone writes the log back, at a time of our choosing. */
@@ -234,10 +240,16 @@ void db_close(struct db *db)
 	if (db == NULL)
 		return;
 	db_finalize(db->s, STATEMENTS);
+	db_inputs_finalize(&db->inputs);
 	sqlite3_close(db->sql);
 	if (db->lock >= 0)
 		close(db->lock);
 	free(db);
+}
+
+struct db_inputs *db_inputs(struct db *db)
+{
+	return &db->inputs;
 }
 
 /* ---- transactions ---- */
@@ -284,11 +296,6 @@ void db_checkpoint(struct db *db, bool idle)
 
 /* ---- looking ---- */
 
-static enum db_found found(int rc)
-{
-	return rc > 0 ? DB_FOUND : rc == 0 ? DB_NONE : DB_ERROR;
-}
-
 enum db_found db_row(struct db *db, const char *id, struct arena *a,
 		     struct db_row *out)
 {
@@ -307,7 +314,7 @@ enum db_found db_row(struct db *db, const char *id, struct arena *a,
 		out->backend = db_row_text(s, 6, a);
 	}
 	sqlite3_reset(s);
-	return found(rc);
+	return db_found_of(rc);
 }
 
 enum db_found db_by_key(struct db *db, const struct job *job, char id[ID_SIZE],
@@ -324,7 +331,7 @@ enum db_found db_by_key(struct db *db, const struct job *job, char id[ID_SIZE],
 		*hash = db_row_text(s, 1, a);
 	}
 	sqlite3_reset(s);
-	return found(rc);
+	return db_found_of(rc);
 }
 
 enum db_found db_reusable(struct db *db, const char *reuse_key, int64_t since,
@@ -341,7 +348,7 @@ enum db_found db_reusable(struct db *db, const char *reuse_key, int64_t since,
 		*outputs = db_row_text(s, 1, a);
 	}
 	sqlite3_reset(s);
-	return found(rc);
+	return db_found_of(rc);
 }
 
 enum db_found db_next_queued(struct db *db, const struct store_claim *c,
@@ -355,7 +362,7 @@ enum db_found db_next_queued(struct db *db, const struct store_claim *c,
 	if (rc > 0)
 		db_row_id(s, 0, id);
 	sqlite3_reset(s);
-	return found(rc);
+	return db_found_of(rc);
 }
 
 static int64_t one_number(sqlite3_stmt *s)
@@ -390,9 +397,10 @@ enum db_found db_load(struct db *db, const char *id, struct arena *a,
 		db_row_job(s, a, out);
 		out->prompt = db_row_text(s, ROW_COLUMN_COUNT, a);
 		out->recipe = db_row_text(s, ROW_COLUMN_COUNT + 1, a);
+		out->files = db_row_text(s, ROW_COLUMN_COUNT + 2, a);
 	}
 	sqlite3_reset(s);
-	return found(rc);
+	return db_found_of(rc);
 }
 
 bool db_each_unended(struct db *db, db_each_fn *fn, void *ctx)
@@ -457,7 +465,8 @@ bool db_insert(struct db *db, const struct job *job)
 		return false;
 	if (phase_final(job->phase))
 		return true;
-	db_bind(db->s[INSERT_WORK], "ss", job->prompt, job->recipe);
+	db_bind(db->s[INSERT_WORK], "sss", job->prompt, job->recipe,
+		job->files);
 	return db_run(db->s[INSERT_WORK]);
 }
 

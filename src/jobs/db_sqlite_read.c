@@ -2,25 +2,29 @@
 #include <stdlib.h>
 
 #include "jobs/db.h"
+#include "jobs/db_sqlite_inputs.h"
 #include "jobs/db_sqlite_row.h"
 
 /* A page of the list counts for each of its jobs, on the loop thread. */
 #define BEFORE_MAX "999"
 #define BUSY_MS	   250 /* only while a crash is recovered from */
 
-enum statement { READ, POSITION, LIST, STATEMENTS };
+enum statement { READ, POSITION, LIST, UPLOAD, FETCHING, NAMED, STATEMENTS };
+
+/* Both phases in which a job waits, each with an index, and of each the two
+ * ranges before the job, so that only what counts is walked over. */
+#define BEFORE(phase)                                                          \
+	"SELECT 1 FROM jobs WHERE phase = " phase " AND pool = ?1"             \
+	" AND priority > ?2 UNION ALL "                                        \
+	"SELECT 1 FROM jobs WHERE phase = " phase " AND pool = ?1"             \
+	" AND priority = ?2"                                                   \
+	" AND seq < (SELECT seq FROM jobs WHERE id = ?3)"
 
 static const char *const texts[] = {
 	[READ] = "SELECT " ROW_COLUMNS " FROM jobs WHERE id = ?1 AND"
 		 " (?2 IS NULL OR owner = ?2)",
-	/* Two ranges of the index, so that only what counts is walked over. */
-	[POSITION] = "SELECT count(*) FROM ("
-		     "SELECT 1 FROM jobs WHERE phase = 0 AND pool = ?1"
-		     " AND priority > ?2 UNION ALL "
-		     "SELECT 1 FROM jobs WHERE phase = 0 AND pool = ?1"
-		     " AND priority = ?2"
-		     " AND seq < (SELECT seq FROM jobs WHERE id = ?3)"
-		     " LIMIT " BEFORE_MAX ")",
+	[POSITION] = "SELECT count(*) FROM (" BEFORE("0") " UNION ALL " BEFORE(
+		"7") " LIMIT " BEFORE_MAX ")",
 	/* Ids count up in time as seq does: where the job of the cursor is
 	 * deleted, the one before it, whosever it is, holds the place. */
 	[LIST] = "SELECT " ROW_COLUMNS " FROM jobs WHERE owner = ?1 AND"
@@ -30,8 +34,19 @@ static const char *const texts[] = {
 		 " ORDER BY id DESC LIMIT 1), 0)) AND"
 		 " (?3 = 0 OR (?3 >> phase) & 1) AND"
 		 " (?4 IS NULL OR endpoint = ?4) ORDER BY seq DESC LIMIT ?5",
+	[UPLOAD] = "SELECT " UPLOAD_COLUMNS " FROM uploads WHERE id = ? AND"
+		   " owner = ? AND expires_at > ?",
+	/* By seq, not by id: they are inserted in that order, so that none
+	 * comes in behind one that was seen. */
+	[FETCHING] = "SELECT " ROW_COLUMNS ", recipe, files"
+		     " FROM jobs JOIN work USING (seq) WHERE phase = 7 AND"
+		     " seq > coalesce((SELECT seq FROM jobs WHERE id = ?), 0)"
+		     " ORDER BY seq LIMIT ?",
+	[NAMED] = BLOB_NAMED,
 };
 _Static_assert(COUNT(texts) == STATEMENTS, "a statement lacks its text");
+_Static_assert(PHASE_QUEUED == 0 && PHASE_FETCHING == 7,
+	       "phases are written as numbers in SQL");
 
 struct db_reader {
 	sqlite3 *sql;
@@ -107,4 +122,60 @@ size_t db_list(struct db_reader *r, const struct store_query *q,
 		db_row_job(s, a, &jobs[n++]);
 	sqlite3_reset(s);
 	return n;
+}
+
+static void read_upload(sqlite3_stmt *s, struct arena *a, struct upload *out)
+{
+	int c = 0;
+
+	*out = (struct upload){0};
+	db_row_id(s, c++, out->id);
+	out->owner = db_row_text(s, c++, a);
+	snprintf(out->sha256, sizeof(out->sha256), "%s",
+		 (const char *)sqlite3_column_text(s, c++));
+	out->content_type = db_row_text(s, c++, a);
+	out->extension = db_row_text(s, c++, a);
+	out->size_bytes = sqlite3_column_int64(s, c++);
+	out->width = sqlite3_column_int64(s, c++);
+	out->height = sqlite3_column_int64(s, c++);
+	out->duration_ms = sqlite3_column_int64(s, c++);
+	out->frames = sqlite3_column_int64(s, c++);
+	out->alpha = sqlite3_column_int(s, c++) != 0;
+	out->created_at = sqlite3_column_int64(s, c++);
+	out->expires_at = sqlite3_column_int64(s, c++);
+}
+
+bool db_read_upload(struct db_reader *r, const char *id, const char *owner,
+		    int64_t now, struct arena *a, struct upload *out)
+{
+	sqlite3_stmt *s = r->s[UPLOAD];
+	bool there;
+
+	db_bind(s, "ssi", id, owner, now);
+	there = db_step(s) > 0;
+	if (there)
+		read_upload(s, a, out);
+	sqlite3_reset(s);
+	return there;
+}
+
+size_t db_fetching(struct db_reader *r, const char *after, struct arena *a,
+		   struct job *jobs, size_t max)
+{
+	sqlite3_stmt *s = r->s[FETCHING];
+	size_t n = 0;
+
+	db_bind(s, "si", after, (int64_t)max);
+	while (n < max && db_step(s) > 0) {
+		db_row_job(s, a, &jobs[n]);
+		jobs[n].recipe = db_row_text(s, ROW_COLUMN_COUNT, a);
+		jobs[n++].files = db_row_text(s, ROW_COLUMN_COUNT + 1, a);
+	}
+	sqlite3_reset(s);
+	return n;
+}
+
+enum db_found db_reader_blob_named(struct db_reader *r, const char *sha256)
+{
+	return db_ask_blob_named(r->s[NAMED], sha256);
 }

@@ -102,6 +102,11 @@ int db_step(sqlite3_stmt *s)
 	return -1;
 }
 
+enum db_found db_found_of(int stepped)
+{
+	return stepped > 0 ? DB_FOUND : stepped == 0 ? DB_NONE : DB_ERROR;
+}
+
 bool db_run(sqlite3_stmt *s)
 {
 	int rc = db_step(s);

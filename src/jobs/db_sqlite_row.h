@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "base/problem.h"
-#include "jobs/job.h"
+#include "jobs/db.h"
 
 /* What the writer and the readers of the SQLite store share: the columns of a
  * job, and prepared statements by a table of texts. */
@@ -39,5 +39,6 @@ void db_bind(sqlite3_stmt *s, const char *format, ...);
 bool db_run(sqlite3_stmt *s);
 /* 1 a row, 0 none, -1 failed (logged). */
 int db_step(sqlite3_stmt *s);
+enum db_found db_found_of(int stepped);
 
 #endif

@@ -61,6 +61,41 @@ static const char *const steps[] = {
 	" WHERE idempotency_key IS NOT NULL;"
 	"CREATE INDEX jobs_reuse ON jobs (reuse_key, seq)"
 	" WHERE reuse_key IS NOT NULL AND phase = 4;",
+	/* 2: files that come in. What they name is counted by two tables: a
+	 * blob goes with the last row about it. */
+	"ALTER TABLE work ADD COLUMN files TEXT;"
+	"CREATE TABLE job_files ("
+	" seq INTEGER NOT NULL," /* of a job that has not ended */
+	" sha256 TEXT NOT NULL,"
+	" PRIMARY KEY (seq, sha256)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX job_files_sha256 ON job_files (sha256);"
+	"CREATE TABLE uploads ("
+	" id TEXT NOT NULL PRIMARY KEY,"
+	" owner TEXT NOT NULL,"
+	" sha256 TEXT NOT NULL,"
+	" content_type TEXT NOT NULL,"
+	" extension TEXT NOT NULL,"
+	" size_bytes INTEGER NOT NULL,"
+	" width INTEGER NOT NULL,"
+	" height INTEGER NOT NULL,"
+	" duration_ms INTEGER NOT NULL,"
+	" frames INTEGER NOT NULL,"
+	" alpha INTEGER NOT NULL,"
+	" created_at INTEGER NOT NULL,"
+	" expires_at INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE INDEX uploads_sha256 ON uploads (sha256);"
+	"CREATE INDEX uploads_owner ON uploads (owner, size_bytes);"
+	"CREATE INDEX uploads_expires ON uploads (expires_at);"
+	/* Phase 7 is FETCHING: not claimed, but in line and overdue as one that
+	 * is queued. */
+	"CREATE INDEX jobs_fetching ON jobs (seq) WHERE phase = 7;"
+	"CREATE INDEX jobs_fetching_queue ON jobs (pool, priority DESC, seq)"
+	" WHERE phase = 7;"
+	"DROP INDEX jobs_deadline;"
+	"CREATE INDEX jobs_deadline ON jobs (deadline_at)"
+	" WHERE phase IN (0, 7);",
 };
 
 static int version_of(sqlite3 *db)

@@ -19,7 +19,6 @@
 #define REREAD	  ((size_t)128 * 1024)
 #define ROOM_MS	  1000 /* how long an answer about free space holds */
 
-#define BUCKETS	  256
 #define DIR_MAX	  3800
 #define PATH_MOST 4096
 
@@ -40,51 +39,12 @@ struct file_sink {
 	struct digest *digest;
 };
 
-static bool sync_parent(const char *path, struct problem *why)
-{
-	char *up = mem_strdup(path);
-	char *slash;
-	bool done;
-
-	/* "/state/files/" is the same as without its slashes. */
-	while ((slash = strrchr(up, '/')) != NULL && slash[1] == '\0' &&
-	       slash != up)
-		*slash = '\0';
-	if (slash == up)
-		slash[1] = '\0';
-	else if (slash != NULL)
-		*slash = '\0';
-	done = file_sync_dir(slash != NULL ? up : ".", why);
-	free(up);
-	return done;
-}
-
-/* All buckets, durable at once, so that no job ever waits for one. */
-static bool make_buckets(const char *root, struct problem *why)
-{
-	char path[PATH_MOST];
-
-	for (unsigned i = 0; i < BUCKETS; i++) {
-		snprintf(path, sizeof(path), "%s/%02x", root, i);
-		if (mkdir(path, DIR_MODE) != 0 && errno != EEXIST)
-			return problem_set(why, PROBLEM_INTERNAL, path, "%s",
-					   strerror(errno));
-	}
-	return file_sync_dir(root, why);
-}
-
 struct files *files_open(const char *root, int64_t min_free_bytes,
 			 struct problem *why)
 {
 	struct files *f;
 
-	if (!file_make_dirs(root, DIR_MODE, why) || !sync_parent(root, why))
-		return NULL;
-	if (access(root, W_OK | X_OK) != 0) {
-		problem_set(why, PROBLEM_INTERNAL, root, "%s", strerror(errno));
-		return NULL;
-	}
-	if (!make_buckets(root, why))
+	if (!file_make_buckets(root, DIR_MODE, why))
 		return NULL;
 	f = mem_alloc(sizeof(*f));
 	f->root = mem_strdup(root);

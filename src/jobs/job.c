@@ -25,6 +25,7 @@ static const struct {
 	[PHASE_SUCCEEDED] = {"succeeded", "succeeded", 0},
 	[PHASE_FAILED] = {"failed", "failed", 0},
 	[PHASE_CANCELED] = {"canceled", "canceled", 0},
+	[PHASE_FETCHING] = {"fetching", "queued", TO(QUEUED) | ENDS},
 };
 static_assert(COUNT(phases) == PHASE__COUNT, "a phase lacks its row");
 
@@ -38,6 +39,11 @@ bool phase_final(enum phase p)
 {
 	assert(p < PHASE__COUNT);
 	return phases[p].next == 0;
+}
+
+bool phase_waits(enum phase p)
+{
+	return p == PHASE_QUEUED || p == PHASE_FETCHING;
 }
 
 bool phase_may_follow(enum phase from, enum phase to)

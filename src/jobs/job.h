@@ -13,8 +13,14 @@
  * the job in a phase from which the same step can run again.
  *
  *   QUEUED -> CLAIMED -> SUBMITTED -> RAN -> SUCCEEDED
- *      ^         |           |         |
- *      +---------+-----------+---------+--> FAILED, CANCELED
+ *    ^ ^         |           |         |
+ *    | +---------+-----------+---------+--> FAILED, CANCELED
+ *    |                                           ^
+ *   FETCHING ------------------------------------+
+ *
+ * FETCHING stands before QUEUED where an input file is still to be fetched
+ * from its URL; until then no backend gets the job. For callers and for all
+ * limits both are "queued".
  *
  * SUBMITTED and RAN are written without being waited for: losing one costs a
  * look at ComfyUI's queue and history, never the job (CLAIMED with its
@@ -28,11 +34,15 @@ enum phase {
 	PHASE_SUCCEEDED,
 	PHASE_FAILED,
 	PHASE_CANCELED,
+	PHASE_FETCHING, /* input files are missing; last, as numbers are stored
+			 */
 	PHASE__COUNT
 };
 
 MUST_USE const char *phase_name(enum phase p);
 MUST_USE bool phase_final(enum phase p);
+/* In no slot yet: queued, or before that. */
+MUST_USE bool phase_waits(enum phase p);
 MUST_USE bool phase_may_follow(enum phase from, enum phase to);
 /* What a caller is told: queued, running, succeeded, failed, canceled. */
 MUST_USE const char *phase_status(enum phase p);
@@ -55,6 +65,8 @@ struct job {
 	const char *inputs; /* resolved, public: JSON object text */
 	const char *prompt; /* the graph to run; only store_claim() reads it */
 	const char *recipe; /* jobs/recipe.h: JSON object text */
+	const char *files;  /* jobs/job_files.h, or NULL: no file comes in; read
+			     * and kept as the prompt is */
 
 	const char *pool;
 	int priority;

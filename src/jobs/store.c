@@ -86,6 +86,7 @@ static enum result transact(struct store *s, struct op *ops,
 	if (!committed) {
 		db_rollback(s->db);
 		s->news_count = 0;
+		s->dropped_count = 0;
 	}
 	limits_settle(s, committed);
 	notes_settle(s, committed);
@@ -103,6 +104,7 @@ static void finish_all(struct store *s, struct op *ops, bool committed)
 		ops = next;
 	}
 	tell_listener(s);
+	names_settle(s);
 }
 
 /*
@@ -253,7 +255,7 @@ static void take_stock(void *ctx, const struct job *job)
 	limits_count(s, job->endpoint, job->version, job->owner, job->phase,
 		     job->backend, 1);
 	limits_settle(s, true);
-	if (job->phase != PHASE_QUEUED)
+	if (!phase_waits(job->phase))
 		orphans_load(s, job);
 }
 
@@ -264,12 +266,14 @@ static void store_free(struct store *s)
 	orphans_free(s);
 	notes_free(s);
 	tally_finish(&s->queued);
+	tally_finish(&s->fetching);
 	tally_finish(&s->own);
 	tally_finish(&s->busy);
 	arena_finish(&s->scratch);
 	box_finish(&s->box);
 	free(s->changes);
 	free(s->news);
+	free(s->dropped);
 	free(s->path);
 	free(s);
 }
@@ -289,6 +293,7 @@ struct store *store_open(const struct store_options *o, struct problem *why)
 	s->last = &s->first;
 	box_init(&s->box);
 	tally_init(&s->queued);
+	tally_init(&s->fetching);
 	tally_init(&s->own);
 	tally_init(&s->busy);
 	if (!db_each_unended(db, take_stock, s)) {
@@ -343,9 +348,8 @@ bool store_read(struct store_reader *r, const char *id, const char *owner,
 
 unsigned store_position(struct store_reader *r, const struct job *job)
 {
-	return job->phase == PHASE_QUEUED
-		       ? db_position((struct db_reader *)r, job)
-		       : 0;
+	return phase_waits(job->phase) ? db_position((struct db_reader *)r, job)
+				       : 0;
 }
 
 size_t store_list(struct store_reader *r, const struct store_query *q,

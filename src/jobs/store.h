@@ -7,7 +7,9 @@
 
 #include "base/arena.h"
 #include "base/attr.h"
+#include "base/digest.h"
 #include "base/problem.h"
+#include "jobs/blobs.h"
 #include "jobs/files.h"
 #include "jobs/job.h"
 
@@ -31,6 +33,7 @@ typedef void store_listener(void *ctx, const char *id, enum phase phase,
 struct store_options {
 	const char *path;
 	struct files *files;
+	struct blobs *blobs;	/* NULL: no files come in */
 	store_listener *listen; /* NULL: nobody */
 	void *listen_ctx;
 };
@@ -55,7 +58,7 @@ enum store_outcome {
 	STORE_REPLAYED,	  /* insert: the key is known; id is the first job's */
 	STORE_MISMATCH,	  /* insert: same key, another body */
 	STORE_QUEUE_FULL, /* insert */
-	STORE_TOO_MANY,	  /* insert: own_limit */
+	STORE_TOO_MANY,	  /* insert: own_limit; upload: the owner's bytes */
 	STORE_CANCELING,  /* cancel: it runs; the end will come */
 	STORE_ENDED,	  /* cancel: it had ended; delete: done */
 	STORE_RUNNING,	  /* delete: it has not ended */
@@ -65,17 +68,39 @@ enum store_outcome {
 
 typedef void store_done(void *ctx, enum store_outcome outcome, const char *id);
 
-/* Copies *job. Durable when `done` says STORE_DONE; the listener hears of it
- * after done. Where a finished job with the same reuse_key exists, the new one
- * is stored as succeeded with its outputs (reused = true). */
+/* Copies *job. Its phase is FETCHING where a file is still to be fetched, else
+ * QUEUED. The blobs that its files name are pinned by the caller until `done`.
+ * Durable when `done` says STORE_DONE; the listener hears of it after done.
+ * Where a finished job with the same reuse_key exists, the new one is stored as
+ * succeeded with its outputs (reused = true). */
 void store_insert(struct store *s, const struct job *job, store_done *done,
 		  void *ctx);
-/* Queued: ended at once (STORE_DONE). Running: flagged (STORE_CANCELING). */
+/* Queued or fetching: ended at once (STORE_DONE). Running: flagged
+ * (STORE_CANCELING). */
 void store_cancel(struct store *s, const char *id, const char *owner,
 		  store_done *done, void *ctx);
 /* Forgets an ended job; its files are removed after the commit. */
 void store_delete(struct store *s, const char *id, const char *owner,
 		  store_done *done, void *ctx);
+
+/* A file that came in ahead of the jobs that name it. Strings as in a job. */
+struct upload {
+	char id[ID_SIZE];
+	const char *owner;
+	char sha256[DIGEST_HEX_SIZE]; /* of jobs/blobs.h */
+	const char *content_type;     /* "image/png" */
+	const char *extension;	      /* "png" */
+	int64_t size_bytes;
+	int64_t width, height, duration_ms, frames; /* 0: unknown, or none */
+	bool alpha;
+	int64_t created_at, expires_at; /* wall ms */
+};
+
+/* Copies *u; its blob is pinned by the caller until `done`. STORE_TOO_MANY
+ * where the owner's uploads together would take more than owner_max_bytes (0:
+ * no limit); each counts as 4096 at least. */
+void store_add_upload(struct store *s, const struct upload *u,
+		      int64_t owner_max_bytes, store_done *done, void *ctx);
 
 /* ---- the running half: blocking until committed ---- */
 
@@ -93,7 +118,8 @@ struct store_claim {
  * priority first, oldest first. After a restart, jobs that this backend had in
  * work come first, in their stored phase and with their own prompt_id (they
  * are not counted as another attempt). True: *out is filled from the arena
- * (prompt included), its phase CLAIMED or later. False: time over or closing.
+ * (prompt and files included), its phase CLAIMED or later. False: time over or
+ * closing.
  */
 MUST_USE bool store_wait_claim(struct store *s, const struct store_claim *c,
 			       int64_t until_ms, struct arena *a,
@@ -119,6 +145,12 @@ MUST_USE bool store_release(struct store *s, const char *id,
 MUST_USE bool store_end(struct store *s, const char *id, const char *prompt_id,
 			enum phase phase, const char *outputs,
 			const char *problem);
+/* All files of a job in PHASE_FETCHING are there: it is queued, with `files` in
+ * place of those it had; the caller pins their blobs until this returns. False:
+ * it was not fetching any more (canceled, overdue), or the store is left or
+ * closing. Where they cannot be had, store_end() with "" for the prompt id ends
+ * the job. Waits while nothing can be written. */
+MUST_USE bool store_fetched(struct store *s, const char *id, const char *files);
 /* A job that the last process had in work, that no claim has taken since and
  * whose backend is not in the list goes back to the queue. */
 void store_adopt(struct store *s, const char *const *backends, size_t count);
@@ -127,21 +159,28 @@ void store_adopt(struct store *s, const char *const *backends, size_t count);
 
 /* Ends jobs that still wait at their deadline (problem `timeout`), marks files
  * of ended jobs as gone when their time is over and removes them, forgets
- * rows ended before `forget_before`. Blocking; now is wall ms. Returns the
- * wall ms of the next thing due, at most one minute ahead. */
+ * rows ended before `forget_before` and uploads that are expired. Blocking; now
+ * is wall ms. Returns the wall ms of the next thing due, at most one minute
+ * ahead. */
 int64_t store_tidy(struct store *s, int64_t now, int64_t forget_before);
+
+struct store_reader;
+/* Removes blobs that nothing names or pins, and drafts of a process before this
+ * one: what a crash left. Blocking; the reader is the caller's. */
+void store_sweep(struct store *s, struct store_reader *r);
 
 /* ---- readers: one per thread, never blocked by the writer ---- */
 
-struct store_reader;
 MUST_USE struct store_reader *store_reader_open(struct store *s,
 						struct problem *why);
 void store_reader_close(struct store_reader *r);
 
-/* Everything but the prompt and the recipe. owner NULL: whosever. */
+/* Everything but the prompt, the recipe and the files. owner NULL: whosever. */
 MUST_USE bool store_read(struct store_reader *r, const char *id,
 			 const char *owner, struct arena *a, struct job *out);
-/* 1 for the next to run; 0 when it does not wait; at most 10,000 is counted. */
+/* 1 for the next to run; 0 when it does not wait; at most 1,000 is counted.
+ * Jobs whose files are being fetched stand in line like those that are queued.
+ */
 unsigned store_position(struct store_reader *r, const struct job *job);
 
 struct store_query {
@@ -155,5 +194,15 @@ struct store_query {
 /* Newest first. Returns the number filled; jobs has room for limit. */
 size_t store_list(struct store_reader *r, const struct store_query *q,
 		  struct arena *a, struct job *jobs);
+/* One of that owner that is not expired at `now` (wall ms). Its blob may go at
+ * any time: pin it, and see whether it was there. */
+MUST_USE bool store_read_upload(struct store_reader *r, const char *id,
+				const char *owner, int64_t now, struct arena *a,
+				struct upload *out);
+/* Jobs in PHASE_FETCHING in the order in which they came in, after the job
+ * `after` ("": from the start; also where that job is forgotten), with recipe
+ * and files, without prompt. Returns the number filled, at most max. */
+size_t store_fetching(struct store_reader *r, const char *after,
+		      struct arena *a, struct job *jobs, size_t max);
 
 #endif

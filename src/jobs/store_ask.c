@@ -33,7 +33,7 @@ static bool cancel_found(struct store *s, struct ask *a,
 		a->outcome = STORE_ENDED;
 		return true;
 	}
-	if (row->phase != PHASE_QUEUED) {
+	if (!phase_waits(row->phase)) {
 		a->outcome = STORE_CANCELING;
 		store_tell(s, a->id, row->phase, true);
 		return db_set_cancel(s->db, a->id);
@@ -42,8 +42,8 @@ static bool cancel_found(struct store *s, struct ask *a,
 	limits_count(s, row->endpoint, row->version, row->owner, row->phase,
 		     NULL, -1);
 	store_tell(s, a->id, PHASE_CANCELED, true);
-	return db_end(s->db, a->id, PHASE_CANCELED, NULL, NULL,
-		      clock_wall_ms());
+	return names_drop(s, a->id) && db_end(s->db, a->id, PHASE_CANCELED,
+					      NULL, NULL, clock_wall_ms());
 }
 
 static bool delete_found(struct store *s, struct ask *a,

@@ -10,6 +10,10 @@ struct insert {
 	struct op op;
 	struct arena arena;
 	struct job job;
+	enum phase first; /* queued, or fetching before that */
+	struct job_file *files;
+	size_t file_count;
+	bool unreadable; /* job.files is not of our making */
 	enum store_outcome outcome;
 	char answer[ID_SIZE]; /* the job's id, or the first one's */
 	store_done *done;
@@ -29,6 +33,7 @@ static void copy_job(struct arena *a, const struct job *from, struct job *to)
 	to->inputs = copy(a, from->inputs);
 	to->prompt = copy(a, from->prompt);
 	to->recipe = copy(a, from->recipe);
+	to->files = copy(a, from->files);
 	to->pool = copy(a, from->pool);
 	to->idempotency_key = copy(a, from->idempotency_key);
 	to->request_hash = copy(a, from->request_hash);
@@ -128,10 +133,13 @@ static bool apply(struct store *s, struct op *op)
 
 	/* It may have been tried before, in a transaction that failed. */
 	memcpy(i->answer, i->job.id, sizeof(i->answer));
-	i->job.phase = PHASE_QUEUED;
+	i->job.phase = i->first;
 	i->job.outputs = NULL;
 	i->job.reused = false;
 	i->job.started_at = i->job.ended_at = 0;
+	i->outcome = STORE_FAILED;
+	if (i->unreadable)
+		return true;
 	if (!seen_before(s, i, &seen))
 		return false;
 	if (seen)
@@ -140,7 +148,9 @@ static bool apply(struct store *s, struct op *op)
 		return false;
 	if (!phase_final(i->job.phase) && !within_limits(s, i))
 		return true;
-	if (!db_insert(s->db, &i->job))
+	if (!db_insert(s->db, &i->job) ||
+	    (!phase_final(i->job.phase) &&
+	     !names_add(s, i->job.id, i->files, i->file_count)))
 		return false;
 	i->outcome = STORE_DONE;
 	limits_count(s, i->job.endpoint, i->job.version, i->job.owner,
@@ -170,6 +180,12 @@ void store_insert(struct store *s, const struct job *job, store_done *done,
 
 	i->op = (struct op){.apply = apply, .finish = finish};
 	copy_job(&i->arena, job, &i->job);
+	i->unreadable = !job_files_read(i->job.files, &i->arena, &i->files,
+					&i->file_count);
+	if (i->unreadable)
+		log_event(LOG_ERROR, "store.files_unread", "job", job->id,
+			  NULL);
+	i->first = job->phase == PHASE_FETCHING ? PHASE_FETCHING : PHASE_QUEUED;
 	memcpy(i->answer, job->id, sizeof(i->answer));
 	i->done = done;
 	i->ctx = ctx;

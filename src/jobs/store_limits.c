@@ -40,6 +40,9 @@ void limits_count(struct store *s, const char *endpoint, unsigned version,
 		return;
 	if (phase == PHASE_QUEUED)
 		change(s, &s->queued, name_of(a, endpoint, version, NULL), by);
+	else if (phase == PHASE_FETCHING)
+		change(s, &s->fetching, name_of(a, endpoint, version, NULL),
+		       by);
 	else if (backend != NULL)
 		change(s, &s->busy, arena_strdup(a, backend), by);
 	change(s, &s->own, name_of(a, endpoint, version, owner), by);
@@ -58,8 +61,10 @@ void limits_settle(struct store *s, bool committed)
 
 uint32_t limits_queued(struct store *s, const struct job *job)
 {
-	return tally_get(&s->queued, name_of(&s->scratch, job->endpoint,
-					     job->version, NULL));
+	const char *name =
+		name_of(&s->scratch, job->endpoint, job->version, NULL);
+
+	return tally_get(&s->queued, name) + tally_get(&s->fetching, name);
 }
 
 uint32_t limits_own(struct store *s, const struct job *job)

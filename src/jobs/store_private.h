@@ -7,14 +7,16 @@
 
 #include "base/box.h"
 #include "jobs/db.h"
+#include "jobs/job_files.h"
 #include "jobs/store.h"
 #include "base/tally.h"
 
 /*
  * Inside the store: store.c is the thread (what has queued up becomes one
- * transaction), store_insert.c, store_ask.c and store_work.c the operations,
- * store_claims.c who waits for a job, store_notes.c what need not be waited
- * for. Only the functions of store.h are called from other threads.
+ * transaction), store_insert.c, store_ask.c, store_work.c, store_fetch.c and
+ * store_uploads.c the operations, store_claims.c who waits for a job,
+ * store_notes.c what need not be waited for, store_names.c which blobs are
+ * named. Only the functions of store.h are called from other threads.
  *
  * What the store keeps in memory beside the database (counts, orphans, notes)
  * goes back to what it was when a transaction fails: it is marked while the
@@ -110,14 +112,17 @@ struct store {
 	struct orphan *orphans;
 	struct note *pending; /* notes taken from the box */
 	struct tally queued;  /* by "endpoint/version" */
-	struct tally own;     /* unended, by "endpoint/version\nowner" */
-	struct tally busy;    /* in work, by backend */
+	struct tally fetching;
+	struct tally own;  /* unended, by "endpoint/version\nowner" */
+	struct tally busy; /* in work, by backend */
 	size_t queued_total;
 	struct change *changes; /* of the open transaction */
 	size_t change_count, change_cap;
 	struct arena scratch;
 	struct news *news;
 	size_t news_count, news_cap;
+	char (*dropped)[DIGEST_HEX_SIZE]; /* blobs that lost a name */
+	size_t dropped_count, dropped_cap;
 	int64_t not_before; /* when a delayed job may be claimed; 0: none */
 	int64_t retry_at;   /* monotonic ms: not before, after a failure */
 };
@@ -136,6 +141,36 @@ void waiter_tell(struct waiter *w, bool good); /* the store thread, once */
 /* False: the time was over first. */
 bool waiter_await(struct waiter *w, int64_t until_ms, bool *good);
 void waiters_free(struct store *s);
+
+/* store_work.c: what the running half does to a job; its thread waits for the
+ * commit. The texts are the caller's. */
+struct work {
+	struct op op;
+	const char *id, *prompt_id;
+	enum phase to;
+	const char *outputs, *problem;
+	int64_t not_before;
+	bool counted;
+	bool ours; /* it was this attempt's to move */
+	struct waiter *waiter;
+	bool committed;
+};
+
+typedef bool work_apply(struct store *s, struct op *op);
+/* Queues it and waits. */
+bool work_carry_out(struct store *s, struct work *w, work_apply *apply);
+/* The same again and again until it is committed, or the store is left. True
+ * where it is, and was ours. */
+bool work_insist(struct store *s, struct work *w, work_apply *apply);
+
+/* store_names.c. The job names the blobs of these files; or none any more. */
+bool names_add(struct store *s, const char *id, const struct job_file *files,
+	       size_t count);
+bool names_drop(struct store *s, const char *id);
+/* A db_dropped_fn; ctx is the store. */
+void names_dropped(void *ctx, const char *sha256);
+/* After the commit: blobs that nothing names now are removed. */
+void names_settle(struct store *s);
 
 /* store_limits.c: the counts behind the limits, kept with every change. */
 void limits_count(struct store *s, const char *endpoint, unsigned version,

@@ -12,19 +12,6 @@
 	"{\"code\":\"timeout\",\"detail\":\"the job waited longer "            \
 	"than it may\"}"
 
-/* What the running half does to a job; its thread waits for the commit. */
-struct work {
-	struct op op;
-	const char *id, *prompt_id;
-	enum phase to;
-	const char *outputs, *problem;
-	int64_t not_before;
-	bool counted;
-	bool ours; /* it was this attempt's to move */
-	struct waiter *waiter;
-	bool committed;
-};
-
 static void finish(struct store *s, struct op *op, bool committed)
 {
 	struct work *w = (struct work *)op;
@@ -33,9 +20,8 @@ static void finish(struct store *s, struct op *op, bool committed)
 	waiter_tell(w->waiter, committed);
 }
 
-/* Queues it and waits. Each op that is queued gets finished, so this ends. */
-static bool carry_out(struct store *s, struct work *w,
-		      bool (*apply)(struct store *, struct op *))
+/* Each op that is queued gets finished, so this ends. */
+bool work_carry_out(struct store *s, struct work *w, work_apply *apply)
 {
 	w->op = (struct op){.apply = apply, .finish = finish};
 	w->committed = w->ours = false;
@@ -54,7 +40,8 @@ static bool end_row(struct store *s, const char *id, const struct db_row *row,
 	limits_count(s, row->endpoint, row->version, row->owner, row->phase,
 		     row->backend, -1);
 	store_tell(s, id, to, row->cancel_asked);
-	return db_end(s->db, id, to, outputs, problem, clock_wall_ms());
+	return names_drop(s, id) &&
+	       db_end(s->db, id, to, outputs, problem, clock_wall_ms());
 }
 
 static bool requeue_row(struct store *s, const char *id,
@@ -122,12 +109,12 @@ static bool gives_up(struct store *s)
  * room again. Only a stop gives up, and the next start finds the job in its
  * phase.
  */
-static bool insist(struct store *s, struct work *w)
+bool work_insist(struct store *s, struct work *w, work_apply *apply)
 {
 	struct box pause;
 	bool done;
 
-	while (!(done = carry_out(s, w, apply_move)) && !gives_up(s)) {
+	while (!(done = work_carry_out(s, w, apply)) && !gives_up(s)) {
 		box_init(&pause);
 		box_lock(&pause);
 		(void)box_wait(&pause, clock_monotonic_ms() + RETRY_MS);
@@ -146,7 +133,7 @@ bool store_release(struct store *s, const char *id, const char *prompt_id,
 			 .not_before = not_before,
 			 .counted = counted};
 
-	return insist(s, &w);
+	return work_insist(s, &w, apply_move);
 }
 
 bool store_end(struct store *s, const char *id, const char *prompt_id,
@@ -158,7 +145,7 @@ bool store_end(struct store *s, const char *id, const char *prompt_id,
 			 .outputs = outputs,
 			 .problem = problem};
 
-	return insist(s, &w);
+	return work_insist(s, &w, apply_move);
 }
 
 /* ---- orphans of backends that are not there any more ---- */
@@ -210,7 +197,7 @@ void store_adopt(struct store *s, const char *const *backends, size_t count)
 {
 	struct adoption ad = {.backends = backends, .count = count};
 
-	if (!carry_out(s, &ad.work, apply_adopt))
+	if (!work_carry_out(s, &ad.work, apply_adopt))
 		log_event(LOG_ERROR, "store.not_adopted", NULL);
 }
 
@@ -248,6 +235,8 @@ static bool apply_tidy(struct store *s, struct op *op)
 	bool good = end_overdue(s, t->now, ids);
 	size_t n;
 
+	good = good &&
+	       db_expire_uploads(s->db, t->now, TIDY_MAX, names_dropped, s);
 	t->file_count = db_files_due(s->db, t->now, t->files, TIDY_MAX);
 	good = good && db_within(s->db);
 	for (size_t i = 0; good && i < t->file_count; i++)
@@ -267,7 +256,7 @@ int64_t store_tidy(struct store *s, int64_t now, int64_t forget_before)
 	struct problem why = {0};
 
 	t.files = mem_array(TIDY_MAX, ID_SIZE);
-	if (!carry_out(s, &t.work, apply_tidy))
+	if (!work_carry_out(s, &t.work, apply_tidy))
 		t.file_count = 0;
 	for (size_t i = 0; i < t.file_count; i++)
 		if (!files_remove_job(s->o.files, t.files[i], &why))

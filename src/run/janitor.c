@@ -86,6 +86,7 @@ static void remove_strays(struct janitor *j)
 		log_event(LOG_INFO, "janitor.strays", "count",
 			  log_num((long long)s.count), NULL);
 	free(s.ids);
+	store_sweep(j->store, s.reader);
 	store_reader_close(s.reader);
 }
 

@@ -8,8 +8,8 @@
 
 /*
  * One thread that keeps house: ends jobs that still wait at their deadline,
- * removes files whose time is over, forgets old rows, and removes files of
- * jobs that nobody knows any more.
+ * removes files whose time is over, forgets old rows and uploads, and removes
+ * files of jobs that nobody knows any more and input files that nothing names.
  */
 struct janitor;
 

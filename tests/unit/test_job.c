@@ -4,37 +4,39 @@
 
 /* The whole table by hand: row from, column to, in the order of the enum. */
 static const char *const may[PHASE__COUNT] = {
-	/*                  Q C S R + - X */
-	[PHASE_QUEUED] = ".C...FX",    [PHASE_CLAIMED] = "Q.S..FX",
-	[PHASE_SUBMITTED] = "Q..R.FX", [PHASE_RAN] = "Q...+FX",
-	[PHASE_SUCCEEDED] = ".......", [PHASE_FAILED] = ".......",
-	[PHASE_CANCELED] = ".......",
+	/*                  Q C S R + - X F */
+	[PHASE_QUEUED] = ".C...FX.",	[PHASE_CLAIMED] = "Q.S..FX.",
+	[PHASE_SUBMITTED] = "Q..R.FX.", [PHASE_RAN] = "Q...+FX.",
+	[PHASE_SUCCEEDED] = "........", [PHASE_FAILED] = "........",
+	[PHASE_CANCELED] = "........",	[PHASE_FETCHING] = "Q....FX.",
 };
 
 static const struct {
 	const char *name, *status;
-	bool final;
+	bool final, waits;
 } names[PHASE__COUNT] = {
-	[PHASE_QUEUED] = {"queued", "queued", false},
+	[PHASE_QUEUED] = {"queued", "queued", false, true},
 	[PHASE_CLAIMED] = {"claimed", "running", false},
 	[PHASE_SUBMITTED] = {"submitted", "running", false},
 	[PHASE_RAN] = {"ran", "running", false},
 	[PHASE_SUCCEEDED] = {"succeeded", "succeeded", true},
 	[PHASE_FAILED] = {"failed", "failed", true},
 	[PHASE_CANCELED] = {"canceled", "canceled", true},
+	[PHASE_FETCHING] = {"fetching", "queued", false, true},
 };
 
 static const struct {
 	const char *status;
 	unsigned set;
 } sets[] = {
-	{"queued", 1u << PHASE_QUEUED},
+	{"queued", 1u << PHASE_QUEUED | 1u << PHASE_FETCHING},
 	{"running",
 	 1u << PHASE_CLAIMED | 1u << PHASE_SUBMITTED | 1u << PHASE_RAN},
 	{"succeeded", 1u << PHASE_SUCCEEDED},
 	{"failed", 1u << PHASE_FAILED},
 	{"canceled", 1u << PHASE_CANCELED},
 	{"claimed", 0},
+	{"fetching", 0},
 	{"Queued", 0},
 	{"queue", 0},
 	{"", 0},
@@ -53,6 +55,8 @@ int main(void)
 		       "status");
 		ok(phase_final((enum phase)from) == names[from].final,
 		   "%s: final or not", names[from].name);
+		ok(phase_waits((enum phase)from) == names[from].waits,
+		   "%s: waits or not", names[from].name);
 	}
 	for (size_t i = 0; i < COUNT(sets); i++)
 		ok(phase_set_of_status(sets[i].status) == sets[i].set,

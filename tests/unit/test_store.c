@@ -618,7 +618,7 @@ static void one_daemon(void)
 	why = (struct problem){0};
 	ok(!rig_try_open(&r, &why) && strstr(why.detail, "newer") != NULL,
 	   "so is what a newer version wrote");
-	rig_must(rig_sql(&r, "PRAGMA user_version = 1"));
+	rig_must(rig_sql(&r, "PRAGMA user_version = 2"));
 	rig_open(&r);
 	ok(r.store != NULL, "and left as it was");
 	end();

@@ -1,0 +1,60 @@
+#include "base/log.h"
+#include "jobs/store_private.h"
+
+/* Jobs whose input files are still to be fetched. */
+
+struct fetched {
+	struct work work;
+	const char *text; /* job.files */
+	struct job_file *files;
+	size_t count;
+};
+
+static bool requeue(struct store *s, const struct fetched *f,
+		    const struct db_row *row)
+{
+	const char *id = f->work.id;
+
+	limits_count(s, row->endpoint, row->version, row->owner, row->phase,
+		     NULL, -1);
+	limits_count(s, row->endpoint, row->version, row->owner, PHASE_QUEUED,
+		     NULL, 1);
+	store_tell(s, id, PHASE_QUEUED, row->cancel_asked);
+	return names_drop(s, id) && names_add(s, id, f->files, f->count) &&
+	       db_set_fetched(s->db, id, f->text);
+}
+
+static bool apply(struct store *s, struct op *op)
+{
+	struct fetched *f = (struct fetched *)op;
+	struct arena a = {0};
+	struct db_row row;
+	enum db_found found = db_row(s->db, f->work.id, &a, &row);
+	bool good = found != DB_ERROR;
+
+	f->work.ours = found == DB_FOUND && row.phase == PHASE_FETCHING;
+	if (f->work.ours)
+		good = requeue(s, f, &row);
+	arena_finish(&a);
+	return good;
+}
+
+bool store_fetched(struct store *s, const char *id, const char *files)
+{
+	struct fetched f = {.work = {.id = id}, .text = files};
+	struct arena a = {0};
+	bool moved = false;
+
+	if (job_files_read(files, &a, &f.files, &f.count))
+		moved = work_insist(s, &f.work, apply);
+	else
+		log_event(LOG_ERROR, "store.files_unread", "job", id, NULL);
+	arena_finish(&a);
+	return moved;
+}
+
+size_t store_fetching(struct store_reader *r, const char *after,
+		      struct arena *a, struct job *jobs, size_t max)
+{
+	return db_fetching((struct db_reader *)r, after, a, jobs, max);
+}
