@@ -434,7 +434,8 @@ void connection_event(struct connection *c, uint32_t events)
 		return;
 	if (events & EPOLLIN)
 		readable(c);
-	if (c->state == CONNECTION_CLOSED)
+	/* A hang-up of one that was just lent is for the body thread to find. */
+	if (c->state == CONNECTION_CLOSED || c->state == CONNECTION_LENT)
 		return;
 	if (events & (EPOLLERR | EPOLLHUP)) {
 		connection_close(c);

@@ -256,6 +256,20 @@ static void test_hang_up(struct rig *g)
 	close(fd);
 }
 
+/* The beginning of a body and the hang-up are found at once. */
+static void test_hang_up_at_once(struct rig *g)
+{
+	unsigned made = seen.made;
+	struct rig_hold h;
+
+	rig_hold_begin(&h, g);
+	close(send_part(g, 100000));
+	rig_hold_end(&h);
+	ok(await(&seen.destroyed, made + 1) && seen.ended < seen.made,
+	   "one who is gone already when his body begins");
+	box_finish(&h.box);
+}
+
 static void test_garbage(struct rig *g)
 {
 	unsigned made = seen.made;
@@ -349,6 +363,7 @@ int main(void)
 	test_memory_as_ever(g);
 	test_parallel(g);
 	test_hang_up(g);
+	test_hang_up_at_once(g);
 	test_garbage(g);
 	server_work(g->server, work, &worked);
 	ok(await(&worked, 1), "other work");
