@@ -59,6 +59,8 @@ static enum comfy_outcome outcome_of(enum web_outcome w)
 		return COMFY_UNREACHABLE;
 	case WEB_STOPPED:
 		return COMFY_STOPPED;
+	case WEB_UNREAD:
+		return COMFY_LOCAL;
 	case WEB_BROKEN:
 	case WEB_TIMED_OUT:
 	case WEB_TOO_LARGE:
