@@ -29,6 +29,8 @@ static const char *const kinds[] = {
 	"bad-json",
 	"huge-answer",
 	"evil-names",
+	"upload-cut",
+	"mask-unwritten",
 };
 
 static bool known(const char *kind)
