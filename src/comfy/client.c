@@ -77,9 +77,12 @@ enum comfy_outcome comfy_do(struct comfy_client *c,
 	const char *headers[] = {c->server->header, NULL};
 	struct web_call call = {
 		.method = q->method,
-		.content_type = q->body != NULL ? "application/json" : NULL,
+		.content_type =
+			q->body != NULL ? "application/json" : q->content_type,
 		.body = q->body,
 		.body_len = q->body_len,
+		.pieces = q->pieces,
+		.piece_count = q->piece_count,
 		.headers = headers,
 		.timeout_ms = q->until_ms - clock_monotonic_ms(),
 		.max_bytes = q->max_bytes,
