@@ -306,6 +306,7 @@ static bool open_pool(struct house *h, struct problem *why)
 		.count = c->backend_count,
 		.store = h->store,
 		.files = h->files,
+		.blobs = h->blobs,
 		.board = h->board,
 		.stall_ms = c->stall,
 		.poll_ms = c->poll,

@@ -33,6 +33,24 @@ static const struct failure_rule rules[FAILURE__COUNT] = {
 			      .remedy = REMEDY_END,
 			      .code = PROBLEM_WORKFLOW_REJECTED,
 			      .detail = "the server did not take the workflow"},
+	/* Counted, though nothing was run: a server that takes no file (its
+	 * disk is full) takes none of the next attempt, either. */
+	[FAILURE_UPLOAD] = {.name = "upload",
+			    .remedy = REMEDY_ELSEWHERE,
+			    .counted = true,
+			    .code = PROBLEM_NO_BACKEND,
+			    .detail = "the server did not take a file of the "
+				      "request"},
+	[FAILURE_UNTAKEN] = {.name = "untaken",
+			     .remedy = REMEDY_END,
+			     .code = PROBLEM_WORKFLOW_REJECTED,
+			     .detail = "the server did not take a file of the "
+				       "request"},
+	[FAILURE_UNREAD] = {.name = "unread",
+			    .remedy = REMEDY_END,
+			    .second = SECOND_UPLOAD,
+			    .code = PROBLEM_WORKFLOW_FAILED,
+			    .detail = "the workflow failed"},
 	/* Counted: the prompt itself may be what ends the server (s36). */
 	[FAILURE_LOST] = {.name = "lost",
 			  .remedy = REMEDY_ELSEWHERE,
@@ -62,7 +80,7 @@ static const struct failure_rule rules[FAILURE__COUNT] = {
 	[FAILURE_MEMORY] = {.name = "memory",
 			    .remedy = REMEDY_ELSEWHERE,
 			    .counted = true,
-			    .second = true,
+			    .second = SECOND_FREE,
 			    .code = PROBLEM_OUT_OF_MEMORY,
 			    .detail = "the workflow needs more GPU memory "
 				      "than there is"},
@@ -74,12 +92,12 @@ static const struct failure_rule rules[FAILURE__COUNT] = {
 	[FAILURE_FILES_GONE] = {.name = "files-gone",
 				.remedy = REMEDY_ELSEWHERE,
 				.counted = true,
-				.second = true,
+				.second = SECOND_FREE,
 				.code = PROBLEM_OUTPUT_MISSING,
 				.detail = "an output file could not be read"},
 	[FAILURE_NO_OUTPUT] = {.name = "no-output",
 			       .remedy = REMEDY_END,
-			       .second = true,
+			       .second = SECOND_FREE,
 			       .code = PROBLEM_OUTPUT_MISSING,
 			       .detail = "the workflow gave no output"},
 	[FAILURE_TOO_LARGE] = {.name = "too-large",

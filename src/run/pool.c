@@ -75,6 +75,7 @@ static void shared_init(struct shared *sh, const struct pool_options *o)
 {
 	sh->store = o->store;
 	sh->files = o->files;
+	sh->blobs = o->blobs;
 	sh->board = o->board;
 	sh->stall_ms = o->stall_ms;
 	sh->poll_ms = o->poll_ms > 0 ? o->poll_ms : 1;

@@ -28,6 +28,7 @@ bool node_contains(struct run *r, struct enode *n);
 
 /* pretended ones */
 bool node_loader(struct run *r, struct enode *n);
+bool node_load_file(struct run *r, struct enode *n);
 bool node_condition(struct run *r, struct enode *n);
 bool node_empty_latent(struct run *r, struct enode *n);
 bool node_latent_upscale(struct run *r, struct enode *n);
