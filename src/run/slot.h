@@ -24,6 +24,7 @@
 #include "run/progress.h"
 #include "run/prompt.h"
 
+struct convert;
 struct health;
 
 /* What all slots share: set before their threads start, and kept until they
@@ -34,6 +35,7 @@ struct shared {
 	struct board *board;
 	struct ws *ws;
 	struct health *health;
+	struct convert *convert;
 	struct backend *backends;
 	size_t backend_count;
 
