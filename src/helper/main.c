@@ -234,6 +234,7 @@ static bool take_signals(struct helper *h)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* writing says so, too */
 	sigemptyset(&ended);
 	sigaddset(&ended, SIGCHLD);
 	if (sigprocmask(SIG_SETMASK, &ended, NULL) != 0)

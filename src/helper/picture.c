@@ -25,7 +25,8 @@ static bool failed(struct problem *why)
 	for (char *p = text; *p != '\0'; p++)
 		if (*p == '\n')
 			*p = ' ';
-	problem_set(why, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "", "%.200s", text);
+	problem_set(why, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "", "%.200s",
+		    *text != '\0' ? text : "it cannot be read");
 	g_free(text);
 	return false;
 }
