@@ -26,8 +26,10 @@
 #define CHILDREN_MAX 16
 
 struct child {
-	pid_t pid; /* 0: none */
+	pid_t pid;  /* 0: none */
+	int answer; /* closed at the other end: nobody waits any more */
 	int64_t until;
+	bool killed; /* and not yet dead */
 };
 
 struct helper {
@@ -69,13 +71,20 @@ static int work(const struct task *t, pid_t parent)
 
 /* ---- the parent ---- */
 
-static void close_all(const struct task *t)
+static void close_one(int fd)
 {
-	const int all[] = {t->answer, t->in, t->out, t->small};
+	if (fd >= 0)
+		close(fd);
+}
 
-	for (size_t i = 0; i < COUNT(all); i++)
-		if (all[i] >= 0)
-			close(all[i]);
+/* What a child has no use for. */
+static void close_others(const struct helper *h)
+{
+	close(CONVERT_SOCKET);
+	close(h->children_ended);
+	for (size_t i = 0; i < h->most; i++)
+		if (h->children[i].pid != 0)
+			close(h->children[i].answer);
 }
 
 static struct child *free_place(struct helper *h)
@@ -86,24 +95,28 @@ static struct child *free_place(struct helper *h)
 	return NULL;
 }
 
-static void start(struct helper *h, const struct task *t)
+/* Keeps the answer's descriptor when it returns true. */
+static bool start(struct helper *h, const struct task *t)
 {
 	struct child *c = free_place(h);
-	pid_t self = getpid();
+	pid_t self = getpid(), pid;
 
 	if (c == NULL)
-		return;
-	c->until = clock_monotonic_ms() + t->request.timeout_ms;
-	c->pid = fork();
-	if (c->pid == 0) {
-		close(CONVERT_SOCKET);
-		close(h->children_ended);
+		return false;
+	pid = fork();
+	if (pid == 0) {
+		close_others(h);
 		_exit(work(t, self));
 	}
-	if (c->pid < 0)
-		c->pid = 0;
-	else
-		h->running++;
+	if (pid < 0)
+		return false;
+	*c = (struct child){
+		.pid = pid,
+		.answer = t->answer,
+		.until = clock_monotonic_ms() + t->request.timeout_ms,
+	};
+	h->running++;
+	return true;
 }
 
 static void bury(struct helper *h)
@@ -116,30 +129,45 @@ static void bury(struct helper *h)
 		for (size_t i = 0; i < h->most; i++) {
 			if (h->children[i].pid != pid)
 				continue;
+			/* Closed when the child has let go of all: the daemon
+			 * waits for it. */
+			close(h->children[i].answer);
 			h->children[i].pid = 0;
 			h->running--;
 		}
 	}
 }
 
-/* Kills who is over time. Returns the milliseconds until the next one is, or
- * -1. */
+/* What tells when nobody waits any more; -1 where it matters no more. */
+static int waits_for(const struct child *c)
+{
+	return c->pid != 0 && !c->killed ? c->answer : -1;
+}
+
+static bool awaited(const struct child *c)
+{
+	struct pollfd fd = {.fd = c->answer};
+
+	return poll(&fd, 1, 0) == 0;
+}
+
+/* Kills who is over time, or works for nobody. Returns the milliseconds until
+ * the next one is over time, or -1. */
 static int watch(struct helper *h)
 {
 	int64_t now = clock_monotonic_ms(), next = -1;
 
 	for (size_t i = 0; i < h->most; i++) {
-		const struct child *c = &h->children[i];
-		int64_t left = c->until - now;
+		struct child *c = &h->children[i];
 
-		if (c->pid == 0)
+		if (c->pid == 0 || c->killed)
 			continue;
-		if (left <= 0) {
+		if (c->until <= now || !awaited(c)) {
 			kill(c->pid, SIGKILL);
-			left = 1000; /* it is buried when it is dead */
+			c->killed = true;
+		} else if (next < 0 || c->until - now < next) {
+			next = c->until - now;
 		}
-		if (next < 0 || left < next)
-			next = left;
 	}
 	return (int)next;
 }
@@ -194,24 +222,29 @@ static bool serve_one(struct helper *h)
 		return errno == EINTR || errno == EAGAIN;
 	if (n == 0)
 		return false;
-	if (sort_files(&t, files, take_files(&m, files)) &&
-	    n == (ssize_t)sizeof(t.request))
-		start(h, &t);
-	close_all(&t);
+	if (!sort_files(&t, files, take_files(&m, files)) ||
+	    n != (ssize_t)sizeof(t.request) || !start(h, &t))
+		close_one(t.answer);
+	close_one(t.in);
+	close_one(t.out);
+	close_one(t.small);
 	return true;
 }
 
+/* A hang-up is told also where nothing is asked for. */
 static void serve(struct helper *h)
 {
 	for (;;) {
-		/* A hang-up is told also when nothing is asked for. */
-		struct pollfd fds[] = {
+		struct pollfd fds[2 + CHILDREN_MAX] = {
 			{.fd = CONVERT_SOCKET,
 			 .events = h->running < h->most ? POLLIN : 0},
 			{.fd = h->children_ended, .events = POLLIN},
 		};
+		int next = watch(h);
 
-		if (poll(fds, COUNT(fds), watch(h)) < 0 && errno != EINTR)
+		for (size_t i = 0; i < h->most; i++)
+			fds[2 + i].fd = waits_for(&h->children[i]);
+		if (poll(fds, 2 + h->most, next) < 0 && errno != EINTR)
 			return;
 		if (fds[1].revents != 0)
 			bury(h);
