@@ -1,7 +1,8 @@
 # One Makefile, no generated build files. It calls itself only to build after
 # the missing packages were installed.
 #
-#   make                 build/comfygate, and build/standin for the tests
+#   make                 build/comfygate, and build/standin for the tests;
+#                        where libvips is, build/comfygate-media
 #   make run             try it: nginx, daemon and stand-in on loopback, and a
 #                        sample job; PORT=, COMFYUI="URL …", ENDPOINTS=DIR,
 #                        STATE=DIR, ONCE=1
