@@ -99,6 +99,15 @@ enum output_type {
 	OUTPUT__COUNT
 };
 
+/* What an image is converted to. */
+enum output_format {
+	FORMAT_NONE, /* it stays what it is */
+	FORMAT_PNG,
+	FORMAT_WEBP,
+	FORMAT_JPEG,
+	FORMAT__COUNT
+};
+
 struct output {
 	const char *name;
 	const char *title;
@@ -110,6 +119,11 @@ struct output {
 	bool required;
 	bool temp;
 	bool metadata; /* files keep theirs */
+	/* Of images alone: */
+	enum output_format format;
+	unsigned quality;   /* 1 to 100; 0: the usual one */
+	unsigned thumbnail; /* the width of a second, small file; 0: none */
+	bool blurhash;
 };
 
 struct limits {
@@ -188,6 +202,9 @@ const char *input_type_name(enum input_type t); /* "string" */
 /* Whether an integer or seed also takes a string of digits, as its contract
  * says: for callers whose JSON library rounds what a double cannot hold. */
 bool input_takes_digits(const struct input *in);
-const char *output_type_name(enum output_type t); /* "image" */
+const char *output_type_name(enum output_type t);     /* "image" */
+const char *output_format_name(enum output_format f); /* "webp"; not of NONE */
+/* Whether it takes a program that decodes pictures: that of the helper. */
+bool output_converts(const struct output *o);
 
 #endif

@@ -64,7 +64,7 @@ void read_template(struct reader *r, const struct place *p,
 		   const struct json *v, struct target *t);
 
 /* outputs.c */
-extern const struct key_set keys_output;
+extern const struct key_set keys_output, keys_thumbnail;
 void read_outputs(struct reader *r, const struct place *p,
 		  const struct json *v);
 

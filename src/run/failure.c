@@ -109,6 +109,10 @@ static const struct failure_rule rules[FAILURE__COUNT] = {
 			     .code = PROBLEM_OUTPUT_MISSING,
 			     .detail = "an output cannot be cleaned of its "
 				       "metadata"},
+	[FAILURE_UNCONVERTED] = {.name = "unconverted",
+				 .remedy = REMEDY_END,
+				 .code = PROBLEM_OUTPUT_MISSING,
+				 .detail = "an output cannot be converted"},
 	[FAILURE_INTERNAL] = {.name = "internal",
 			      .remedy = REMEDY_END,
 			      .code = PROBLEM_INTERNAL,

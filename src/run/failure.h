@@ -33,6 +33,7 @@ enum failure {
 	FAILURE_NO_OUTPUT,   /* it ended well and gave not what was wanted */
 	FAILURE_TOO_LARGE,   /* an output file past the ceiling */
 	FAILURE_UNCLEAN,     /* an output file that keeps its metadata */
+	FAILURE_UNCONVERTED, /* an output file that cannot be converted */
 	FAILURE_INTERNAL,    /* our own mistake, or our disk */
 	FAILURE__COUNT
 };

@@ -11,6 +11,7 @@
 #include "jobs/board.h"
 #include "jobs/files.h"
 #include "jobs/store.h"
+#include "run/convert.h"
 
 /*
  * The half of the house that runs jobs: the backends, their slots (threads
@@ -34,6 +35,7 @@ struct pool_options {
 	struct files *files;
 	struct blobs *blobs; /* NULL where no job has input files */
 	struct board *board;
+	struct convert *convert;  /* for pictures (run/convert.h) */
 	int64_t stall_ms;	  /* no event and no progress for so long */
 	int64_t poll_ms;	  /* the slow look at the history; 2000 */
 	int64_t call_timeout_ms;  /* of one small HTTP call; 10000 */

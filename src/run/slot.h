@@ -25,6 +25,7 @@
 #include "run/progress.h"
 #include "run/prompt.h"
 
+struct convert;
 struct health;
 struct input_file;
 
@@ -37,6 +38,7 @@ struct shared {
 	struct board *board;
 	struct ws *ws;
 	struct health *health;
+	struct convert *convert;
 	struct backend *backends;
 	size_t backend_count;
 
