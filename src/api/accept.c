@@ -93,8 +93,8 @@ static bool well_formed(struct piece range)
 	if (same(range, "*"))
 		return true;
 	for (size_t i = 0; i < range.len; i++)
-		if (range.at[i] <= ' ' || strchr("\"(),:;<=>?@[\\]{}",
-						 range.at[i]) != NULL)
+		if (range.at[i] <= ' ' ||
+		    strchr("\"(),:;<=>?@[\\]{}", range.at[i]) != NULL)
 			return false;
 	return slash != NULL && slash != range.at &&
 	       slash != range.at + range.len - 1;
@@ -131,8 +131,8 @@ unsigned accept_quality(const char *header, const char *type)
 		if (!read_element(element, type, &fits, &weight))
 			continue;
 		said = true;
-		if (fits > best || (fits > 0 && fits == best &&
-				    weight > quality)) {
+		if (fits > best ||
+		    (fits > 0 && fits == best && weight > quality)) {
 			best = fits;
 			quality = weight;
 		}

@@ -19,6 +19,8 @@ static const struct {
 	[PROBLEM_FORBIDDEN] = {403, "This is not allowed", NULL},
 	[PROBLEM_NOT_FOUND] = {404, "Nothing is here", NULL},
 	[PROBLEM_METHOD_NOT_ALLOWED] = {405, "Another method is needed", NULL},
+	[PROBLEM_NOT_ACCEPTABLE] = {406, "Nothing of these types is here",
+				    NULL},
 	[PROBLEM_CONFLICT] = {409, "The job's state does not allow it", NULL},
 	[PROBLEM_GONE] = {410, "Its time is over", NULL},
 	[PROBLEM_TOO_LARGE] = {413, "The request is too large", NULL},
