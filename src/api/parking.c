@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/answer.h"
+#include "api/etag.h"
 #include "api/job_view.h"
 #include "api/one_file.h"
 #include "api/private.h"
@@ -96,8 +97,7 @@ void parking_reply_job(struct exchange *x, struct api *a, struct link_base base,
 	if (status == 200) {
 		etag = etag_of(&b, arena);
 		reply_header(&r, "ETag", etag);
-		if (if_none_match != NULL &&
-		    strstr(if_none_match, etag) != NULL) {
+		if (etag_listed(if_none_match, etag)) {
 			r.status = 304;
 			exchange_reply(x, &r);
 			buf_finish(&b);

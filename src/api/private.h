@@ -46,6 +46,7 @@ call_fn job_cancel;	/* job_actions.c */
 call_fn job_delete;	/* job_actions.c */
 call_fn job_events;	/* events.c */
 call_fn file_get;	/* file_get.c */
+call_fn problem_get;	/* problem_get.c */
 call_fn health_live;	/* health.c */
 call_fn health_ready;	/* health.c */
 

@@ -203,8 +203,8 @@ titles() {
 		cut -d '"' -f 4 | sort -u >"$dir/titles"
 	test -s "$dir/titles" || return 1
 	while IFS= read -r title; do
-		grep -qF "\"$title\"" "$top/src/api/answer.c" || {
-			echo "not in src/api/answer.c: $title"
+		grep -qF "\"$title\"" "$top/src/api/problem_table.c" || {
+			echo "not in src/api/problem_table.c: $title"
 			return 1
 		}
 	done <"$dir/titles"
