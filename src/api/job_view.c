@@ -6,7 +6,6 @@
 #include "api/job_view.h"
 #include "api/private.h"
 #include "base/clock.h"
-#include "jobs/outputs.h"
 
 #define URL_MAX	    2048
 #define PROBLEM_MAX (64 * 1024)
@@ -41,18 +40,28 @@ static int64_t files_end(const struct job *job)
 	return job->ended_at + job->keep_ms;
 }
 
+const char *job_file_url(struct api *a, struct link_base base,
+			 const struct job *job, const struct output_file *f,
+			 struct arena *arena)
+{
+	const char *path =
+		arena_printf(arena, "/v1/files/%s/%s", job->id, f->name);
+	const char *text;
+	struct buf url;
+
+	buf_init(&url, URL_MAX);
+	link_signed(a, &url, base, path, clock_wall_ms(), files_end(job));
+	text = arena_strdup(arena, buf_str(&url));
+	buf_finish(&url);
+	return text;
+}
+
 /* Its members; a thumbnail has the same. */
 static void put_facts(struct api *a, struct link_base base,
 		      const struct job *job, const struct output_file *f,
 		      struct arena *arena, struct json_writer *w)
 {
-	const char *path =
-		arena_printf(arena, "/v1/files/%s/%s", job->id, f->name);
-	struct buf url;
-
-	buf_init(&url, URL_MAX);
-	link_signed(a, &url, base, path, clock_wall_ms(), files_end(job));
-	put_buf(w, "url", &url);
+	json_member_string(w, "url", job_file_url(a, base, job, f, arena));
 	json_member_string(w, "content_type", f->content_type);
 	json_member_int(w, "size_bytes", f->size_bytes);
 	if (f->width > 0 && f->height > 0) {

@@ -22,6 +22,7 @@ enum route_id {
 	ROUTE_JOB_CANCEL,
 	ROUTE_JOB_DELETE,
 	ROUTE_FILE,
+	ROUTE_PROBLEM,
 	ROUTE_HEALTHZ,
 	ROUTE_READYZ,
 	ROUTE__COUNT
@@ -37,6 +38,7 @@ static const struct route patterns[] = {
 	{"POST", "/v1/jobs/{}/cancel", ROUTE_JOB_CANCEL},
 	{"DELETE", "/v1/jobs/{}", ROUTE_JOB_DELETE},
 	{"GET", "/v1/files/{}/{}", ROUTE_FILE},
+	{"GET", "/problems/{}", ROUTE_PROBLEM},
 	{"GET", "/healthz", ROUTE_HEALTHZ},
 	{"GET", "/readyz", ROUTE_READYZ},
 };
@@ -55,6 +57,7 @@ static const struct {
 	[ROUTE_JOB_CANCEL] = {job_cancel, DOOR_TOKEN},
 	[ROUTE_JOB_DELETE] = {job_delete, DOOR_TOKEN},
 	[ROUTE_FILE] = {file_get, DOOR_OPEN},
+	[ROUTE_PROBLEM] = {problem_get, DOOR_OPEN},
 	[ROUTE_HEALTHZ] = {health_live, DOOR_OPEN},
 	[ROUTE_READYZ] = {health_ready, DOOR_OPEN},
 };

@@ -247,6 +247,7 @@ static void accept_job(struct call *c, const struct endpoint *e,
 	i->ticket = exchange_ticket(c->x);
 	i->wait_ms = asked->wait_ms;
 	i->waiter = parking_waiter(c, job->id, job->owner, WAITER_RUN);
+	parking_wish(i->waiter, &asked->wish);
 	i->waiter->preference = asked->preference;
 	i->waiter->cancel_on_disconnect = e->run.cancel_on_disconnect;
 	log_event(LOG_INFO, "job.accepted", "job", job->id, "request",
@@ -290,6 +291,7 @@ static void resolve_and_accept(struct call *c, struct reply *r,
 void run_post(struct call *c)
 {
 	struct endpoint *e = endpoint_of_call(c);
+	struct one_file_wish wish;
 	struct run_request asked;
 	const struct plan *plan;
 	struct reply r = {0};
@@ -298,8 +300,10 @@ void run_post(struct call *c)
 		return;
 	plan = plan_of(e, c->who);
 	if (!rate_step(c, e, plan, &r) || !open_step(c, e) ||
+	    !one_file_possible(c, e, &wish) ||
 	    !run_request_read(c, &plan->limits, &asked))
 		return;
+	asked.wish = wish;
 	resolve_and_accept(c, &r, e, plan, &asked);
 	json_free(asked.body);
 }

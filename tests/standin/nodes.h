@@ -41,6 +41,9 @@ bool node_pass(struct run *r, struct enode *n);
 bool node_create_video(struct run *r, struct enode *n);
 bool node_save_video(struct run *r, struct enode *n);
 
+/* ours: whatever a test wants to have come out */
+bool node_result(struct run *r, struct enode *n);
+
 /* the recorder's own test nodes */
 bool node_rc_raise(struct run *r, struct enode *n);
 bool node_rc_preview(struct run *r, struct enode *n);
