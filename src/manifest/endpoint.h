@@ -86,6 +86,11 @@ struct input {
 
 	const struct target *targets; /* array: element i goes to target i */
 	size_t target_count;
+
+	/* Nodes that leave the graph where it is left out; their ids. */
+	const char *const *bypass;
+	size_t bypass_count;
+	unsigned absent_bit; /* of endpoint->variants; 0: it has none */
 };
 
 enum output_type {
@@ -172,6 +177,9 @@ struct endpoint {
 	const char *deprecated; /* a date, or NULL */
 	const char *scope;	/* "name:run" where the manifest has none */
 	struct graph graph;
+	/* By the absent_bits of all inputs that are left out. [0] is the graph
+	 * as it is; NULL where no input leaves nodes out. */
+	const struct graph_variant *variants;
 	const struct input *inputs; /* same as plans[0].inputs */
 	size_t input_count;
 	const struct plan *plans;

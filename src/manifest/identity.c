@@ -133,6 +133,8 @@ static void add_input(struct digest *d, const struct input *in)
 			add_text(d, c->sets[j].text);
 		}
 	}
+	for (size_t i = 0; i < in->bypass_count; i++)
+		add_text(d, in->bypass[i]);
 	if (in->items != NULL)
 		add_input(d, in->items);
 }

@@ -23,7 +23,7 @@ void manifest_print_keys(struct buf *to)
 		{"output", &keys_output},	{"access", &keys_access},
 		{"thumbnail", &keys_thumbnail}, {"limits", &keys_limits},
 		{"plan", &keys_plan},		{"run", &keys_run},
-		{"example", &keys_example},
+		{"example", &keys_example},	{"absent", &keys_absent},
 	};
 
 	for (size_t i = 0; i < COUNT(sets); i++)
