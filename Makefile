@@ -1,7 +1,8 @@
 # One Makefile, no generated build files. It calls itself only to build after
 # the missing packages were installed.
 #
-#   make                 build/comfygate, and build/standin for the tests
+#   make                 build/comfygate, and build/standin for the tests;
+#                        where libvips is, build/comfygate-media
 #   make run             try it: nginx, daemon and stand-in on loopback, and a
 #                        sample job; PORT=, COMFYUI="URL …", ENDPOINTS=DIR,
 #                        STATE=DIR, ONCE=1
@@ -41,6 +42,9 @@ PKGS     = libcurl libcjson libwebsockets libjwt sqlite3 openssl zlib
 PKG_INC := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(PKGS) 2>/dev/null))
 PKG_LIB := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 LIBS     = $(PKG_LIB) -lfcgi -lm -lpthread
+# What decodes pictures: a program of its own, only where libvips is there.
+VIPS_INC := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I vips 2>/dev/null))
+VIPS_LIB := $(shell pkg-config --libs vips 2>/dev/null)
 STANDIN_LIBS := $(shell pkg-config --libs libwebsockets libcjson zlib 2>/dev/null) \
            -lm -lpthread
 
@@ -53,7 +57,10 @@ override LDFLAGS += -fsanitize=$(SAN)
 endif
 
 MAIN     = $(wildcard src/main.c)
-SRC      = $(wildcard src/config*.c src/*/*.c)
+HELPER_SRC = $(wildcard src/helper/*.c)
+HELPER_OBJ = $(HELPER_SRC:%.c=$(BUILD)/%.o)
+HELPER   = $(if $(VIPS_LIB),$(BUILD)/comfygate-media)
+SRC      = $(filter-out $(HELPER_SRC),$(wildcard src/config*.c src/*/*.c))
 OBJ      = $(SRC:%.c=$(BUILD)/%.o)
 LIB      = $(BUILD)/libcomfygate.a
 PROG     = $(MAIN:src/main.c=$(BUILD)/comfygate)
@@ -71,14 +78,16 @@ all unit install:
 	@tests/deps.sh build
 	@$(MAKE) --no-print-directory DEPS_ASKED=1 $@
 else
-all: $(LIB) $(PROG) $(STANDIN)
+all: $(LIB) $(PROG) $(STANDIN) $(HELPER)
 	$(if $(MAKECMDGOALS),@:,@echo "$(PROG) is built; make help tells the rest")
 
-unit: $(STANDIN) $(UNIT)
+unit: $(STANDIN) $(HELPER) $(UNIT)
 	@tests/unit.sh $(UNIT)
 
 install: all
 	install -D -m 755 $(PROG) "$(DESTDIR)$(PREFIX)/bin/comfygate"
+	$(if $(HELPER),install -D -m 755 $(HELPER) \
+	    "$(DESTDIR)$(PREFIX)/libexec/comfygate-media")
 	for f in nginx/* $$(find endpoints -type f); do \
 	    install -D -m 644 "$$f" "$(SHARE)/$$f" || exit 1; done
 	for f in LICENSE README.md docs/*.md docs/*.json; do \
@@ -87,6 +96,11 @@ endif
 
 $(BUILD)/comfygate: $(BUILD)/src/main.o $(LIB)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/comfygate-media: $(HELPER_OBJ) $(LIB)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(VIPS_LIB) -lm -lpthread
+
+$(HELPER_OBJ): override CFLAGS += $(VIPS_INC)
 
 # Written anew, so that no object of a file that is gone stays in it.
 $(LIB): $(OBJ)
@@ -163,6 +177,6 @@ clean:
 
 .PHONY: all help unit test run bench fuzz deps layers lint install clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(STANDIN_OBJ:.o=.d) $(BUILD)/src/main.d \
+-include $(OBJ:.o=.d) $(HELPER_OBJ:.o=.d) $(STANDIN_OBJ:.o=.d) $(BUILD)/src/main.d \
     $(UNIT:$(BUILD)/unit/%=$(BUILD)/tests/unit/%.d) \
     $(BENCH:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.d)

@@ -66,6 +66,11 @@ const struct config_setting config_settings[] = {
 	 1024 * GIB, "With less free on disk no job is accepted."},
 	{"keep_jobs", CONFIG_DURATION, AT(keep_jobs), "7d", MINUTE, 366 * DAY,
 	 "How long ended jobs can be read; their files go after `run.keep`."},
+	{"media_helper", CONFIG_TEXT, AT(media_helper), "", 0, 0,
+	 "The program that converts pictures, `comfygate-media`; empty: beside "
+	 "`comfygate`, or in `../libexec` from there."},
+	{"convert_timeout", CONFIG_DURATION, AT(convert_timeout), "30s", 100,
+	 HOUR, "Of converting one picture; then it is given up."},
 	{"slots", CONFIG_COUNT, AT(slots), "2", 1, 64,
 	 "Jobs handed to one backend at once: one runs, the next lies "
 	 "ready."},

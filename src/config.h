@@ -51,6 +51,8 @@ struct config {
 	int64_t url_lifetime;
 	int64_t min_free_bytes;
 	int64_t keep_jobs;
+	const char *media_helper;
+	int64_t convert_timeout;
 
 	int64_t slots;
 	int64_t stall;

@@ -12,6 +12,8 @@ static const struct {
 	{"serve", cli_serve, "run the daemon"},
 	{"check", cli_check, "check the folders of published workflows"},
 	{"lock", cli_lock, "lock an endpoint's public contract"},
+	{"object-info", cli_object_info,
+	 "save what the nodes of a workflow take and give"},
 	{"token", cli_token, "make a token for development"},
 };
 
@@ -19,7 +21,7 @@ static int usage(FILE *to)
 {
 	fputs("usage: comfygate COMMAND [OPTIONS]\n\n", to);
 	for (size_t i = 0; i < COUNT(commands); i++)
-		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+		fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].help);
 	fputs("\ncomfygate COMMAND --help tells more\n", to);
 	return to == stdout ? 0 : 2;
 }

@@ -12,6 +12,8 @@ build='gcc make pkg-config libc6-dev libfcgi-dev libcurl4-openssl-dev
 	zlib1g-dev'
 run='nginx-light curl jq'
 tests='openssl procps'
+# What is used where it is there: pictures are not converted without.
+optional=
 
 case ${1:-build} in
 build) want=$build why='to build comfygate' ;;
@@ -31,22 +33,27 @@ have() {
 	esac >/dev/null 2>&1
 }
 
-if [ "${1:-build}" = test ]; then
-	want="$want nodejs npm"
-fi
+case ${1:-build} in
+test) want="$want nodejs npm" optional=libvips-dev ;;
+run) optional=libvips-dev ;;
+esac
 
 missing=
 for package in $want; do
 	have "$package" || missing="$missing $package"
 done
-[ -n "$missing" ] || exit 0
+maybe=
+for package in $optional; do
+	have "$package" || maybe="$maybe $package"
+done
+[ -n "$missing$maybe" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
 	echo "There is no apt-get here, so nothing is installed. Wanted," \
-		"$why, are the counterparts of these:$missing" >&2
+		"$why, are the counterparts of these:$missing$maybe" >&2
 	exit 0
 fi
-echo "Installing with apt-get, $why:$missing"
+echo "Installing with apt-get, $why:$missing$maybe"
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
 	if ! command -v sudo >/dev/null; then
@@ -57,6 +64,12 @@ if [ "$(id -u)" -ne 0 ]; then
 	as_root=sudo
 fi
 $as_root apt-get update -qq
+for package in $maybe; do
+	if apt-cache show "$package" >/dev/null 2>&1; then
+		missing="$missing $package"
+	fi
+done
+[ -n "$missing" ] || exit 0
 # The nginx of the system stays off, now and after the next boot: only one with
 # a prefix of its own is started here. RUNLEVEL is for init scripts,
 # SYSTEMD_OFFLINE for systemd.

@@ -329,4 +329,42 @@ static inline bool rig_expect(int fd, unsigned id, int status, const char *body)
 	return right;
 }
 
+/* Holds the loop until told, so that what a test sends meanwhile is there
+ * when it goes on. */
+struct rig_hold {
+	struct box box;
+	bool held, let_go;
+};
+
+static inline void rig_hold_loop(void *arg)
+{
+	struct rig_hold *h = arg;
+
+	box_lock(&h->box);
+	h->held = true;
+	box_wake(&h->box);
+	while (!h->let_go)
+		(void)box_wait(&h->box, clock_monotonic_ms() + 1000);
+	box_unlock(&h->box);
+}
+
+static inline void rig_hold_begin(struct rig_hold *h, struct rig *g)
+{
+	box_init(&h->box);
+	h->held = h->let_go = false;
+	server_post(g->server, rig_hold_loop, h);
+	box_lock(&h->box);
+	while (!h->held)
+		(void)box_wait(&h->box, clock_monotonic_ms() + 1000);
+	box_unlock(&h->box);
+}
+
+static inline void rig_hold_end(struct rig_hold *h)
+{
+	box_lock(&h->box);
+	h->let_go = true;
+	box_wake(&h->box);
+	box_unlock(&h->box);
+}
+
 #endif

@@ -9,6 +9,7 @@ cd "${1:-src}" || exit 2
 		may["base"]     = " base "
 		may["manifest"] = " base manifest "
 		may["media"]    = " base media "
+		may["helper"]   = " base media helper "
 		may["http"]     = " base http "
 		may["auth"]     = " base auth "
 		may["input"]    = " base media manifest input "
@@ -31,6 +32,7 @@ cd "${1:-src}" || exit 2
 		only["curl/curl.h"]     = "^base/web\\.c$"
 		only["libwebsockets.h"] = "^comfy/ws\\.c$"
 		only["sqlite3.h"]       = "^jobs/db_sqlite[a-z_]*\\.[ch]$"
+		only["vips/vips.h"]     = "^helper/picture\\.c$"
 		only["cJSON.h"]         = "^base/json\\.c$"
 		only["cjson/cJSON.h"]   = "^base/json\\.c$"
 	}

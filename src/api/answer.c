@@ -1,59 +1,11 @@
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/answer.h"
+#include "api/problem_table.h"
 #include "base/json.h"
 
 #define BODY_MAX (256 * 1024)
-
-/* The one place where a problem becomes an HTTP status (docs/errors.md). */
-static const struct {
-	int status;
-	const char *title;
-	const char *retry_after; /* seconds; NULL: no such header */
-} table[] = {
-	[PROBLEM_NONE] = {500, "", NULL},
-	[PROBLEM_MALFORMED_REQUEST] = {400, "The request is malformed", NULL},
-	[PROBLEM_UNAUTHORIZED] = {401, "A valid token is needed", NULL},
-	[PROBLEM_FORBIDDEN] = {403, "This is not allowed", NULL},
-	[PROBLEM_NOT_FOUND] = {404, "Nothing is here", NULL},
-	[PROBLEM_METHOD_NOT_ALLOWED] = {405, "Another method is needed", NULL},
-	[PROBLEM_CONFLICT] = {409, "The job's state does not allow it", NULL},
-	[PROBLEM_GONE] = {410, "Its time is over", NULL},
-	[PROBLEM_TOO_LARGE] = {413, "The request is too large", NULL},
-	[PROBLEM_UNSUPPORTED_MEDIA_TYPE] = {415,
-					    "Another content type is needed",
-					    NULL},
-	[PROBLEM_INVALID_INPUT] = {422, "The inputs are not valid", NULL},
-	[PROBLEM_IDEMPOTENCY_MISMATCH] = {422,
-					  "The key was used with another body",
-					  NULL},
-	[PROBLEM_RATE_LIMITED] = {429, "Too many requests", NULL},
-	[PROBLEM_TOO_MANY_JOBS] = {429, "Too many jobs at once", "5"},
-	[PROBLEM_INTERNAL] = {500, "Something went wrong here", NULL},
-	[PROBLEM_WORKFLOW_FAILED] = {502, "The workflow failed", NULL},
-	[PROBLEM_WORKFLOW_REJECTED] = {502, "The workflow was refused", NULL},
-	[PROBLEM_OUTPUT_MISSING] = {502, "The workflow gave no output", NULL},
-	[PROBLEM_NO_BACKEND] = {503, "No server can run this now", "30"},
-	[PROBLEM_QUEUE_FULL] = {503, "The queue is full", "10"},
-	[PROBLEM_OUT_OF_MEMORY] = {503, "Not enough memory to run this", "30"},
-	[PROBLEM_SHUTTING_DOWN] = {503, "The service is restarting", "5"},
-	[PROBLEM_TIMEOUT] = {504, "It took too long", NULL},
-};
-_Static_assert(COUNT(table) == PROBLEM__COUNT, "a problem lacks its status");
-
-static int answer_status(enum problem_code code)
-{
-	assert(code < PROBLEM__COUNT);
-	return table[code].status;
-}
-
-static const char *answer_title(enum problem_code code)
-{
-	assert(code < PROBLEM__COUNT);
-	return table[code].title;
-}
 
 void answer_write_problem(struct buf *to, enum problem_code code,
 			  const char *detail, const char *request_id,
@@ -66,8 +18,8 @@ void answer_write_problem(struct buf *to, enum problem_code code,
 	json_writer_init(&w, to);
 	json_open(&w, '{');
 	json_member_string(&w, "type", type);
-	json_member_string(&w, "title", answer_title(code));
-	json_member_int(&w, "status", answer_status(code));
+	json_member_string(&w, "title", problem_kind(code)->title);
+	json_member_int(&w, "status", problem_kind(code)->status);
 	json_member_string(&w, "detail", detail);
 	if (request_id != NULL)
 		json_member_string(&w, "request_id", request_id);
@@ -82,6 +34,7 @@ void answer_problem_of_job(struct exchange *x, struct reply *r,
 			   enum problem_code code, const char *detail,
 			   const char *job, const char *errors_json)
 {
+	const struct problem_kind *kind = problem_kind(code);
 	struct reply own = {0};
 	struct buf b;
 
@@ -90,12 +43,12 @@ void answer_problem_of_job(struct exchange *x, struct reply *r,
 	buf_init(&b, BODY_MAX);
 	answer_write_problem(&b, code, detail, exchange_request(x)->request_id,
 			     job, errors_json);
-	r->status = answer_status(code);
+	r->status = kind->status;
 	r->content_type = "application/problem+json";
 	r->body = buf_str(&b);
 	r->body_len = b.len;
-	if (table[code].retry_after != NULL)
-		reply_header(r, "Retry-After", table[code].retry_after);
+	if (kind->retry_after != NULL)
+		reply_header(r, "Retry-After", kind->retry_after);
 	exchange_reply(x, r);
 	buf_finish(&b);
 }

@@ -19,13 +19,9 @@ bool body_is(const struct call *c, const char *type)
 
 static bool has_files(const struct endpoint *e)
 {
-	for (size_t i = 0; i < e->input_count; i++) {
-		const struct input *in = &e->inputs[i];
-
-		if (input_is_file(in->type) ||
-		    (in->type == INPUT_ARRAY && input_is_file(in->items->type)))
+	for (size_t i = 0; i < e->input_count; i++)
+		if (input_is_file(input_element(&e->inputs[i])->type))
 			return true;
-	}
 	return false;
 }
 

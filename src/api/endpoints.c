@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "api/answer.h"
+#include "api/etag.h"
 #include "api/link.h"
 #include "api/private.h"
 #include "base/json.h"
@@ -37,14 +38,13 @@ void endpoint_get(struct call *c)
 {
 	struct reply r = {.status = 200, .content_type = "application/json"};
 	struct endpoint *e = endpoint_of_call(c);
-	const char *match;
 
 	if (e == NULL)
 		return; /* it has replied: the exchange is no more */
-	match = exchange_header(c->x, "If-None-Match");
 	reply_header(&r, "ETag", e->contract_etag);
 	reply_header(&r, "Cache-Control", "private, no-cache");
-	if (match != NULL && strstr(match, e->contract_etag) != NULL) {
+	if (etag_listed(exchange_header(c->x, "If-None-Match"),
+			e->contract_etag)) {
 		r.status = 304;
 		r.content_type = NULL;
 	} else {

@@ -40,11 +40,9 @@ static int64_t most_of(const struct intake *in, const struct input *input)
 {
 	if (in->o.endpoint == NULL)
 		return in->o.max_bytes;
-	if (input != NULL && input->type == INPUT_ARRAY)
-		input = input->items;
-	if (input == NULL || !input_is_file(input->type))
+	if (input == NULL || !input_is_file(input_element(input)->type))
 		return 0;
-	return input->rule->max_bytes;
+	return input_element(input)->rule.max_bytes;
 }
 
 static struct given_file *add_file(struct intake *in, const char *pointer)

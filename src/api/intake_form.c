@@ -18,7 +18,7 @@ static struct form_pair *add_pair(struct intake *in, const char *name)
 {
 	struct form_pair *pair;
 
-	if (in->pair_count == INTAKE_TEXTS_MAX) {
+	if (in->pair_count == FORM_PAIRS_MAX) {
 		intake_fail(in, PROBLEM_TOO_LARGE,
 			    "the form has too many parts");
 		return NULL;
@@ -41,7 +41,7 @@ static const char *pointer_of(struct intake *in, const struct input *input,
 	return arena_printf(&in->arena, "/%s/%zu", name, n);
 }
 
-static bool begin_file(struct intake *in)
+static bool begin_file(struct intake *in, const struct multipart_part *p)
 {
 	const struct input *input = intake_input(in, in->part_name);
 	const char *pointer = pointer_of(in, input, in->part_name);
@@ -50,7 +50,13 @@ static bool begin_file(struct intake *in)
 	if (pair == NULL)
 		return false;
 	pair->is_file = true;
-	return intake_file_begin(in, pointer, input);
+	if (!intake_file_begin(in, pointer, input))
+		return false;
+	in->files[in->file_count - 1].filename =
+		p->filename != NULL && *p->filename != '\0'
+			? arena_strdup(&in->arena, p->filename)
+			: NULL;
+	return true;
 }
 
 static bool part_begin(void *ctx, const struct multipart_part *p)
@@ -60,7 +66,7 @@ static bool part_begin(void *ctx, const struct multipart_part *p)
 	in->in_file = part_is_file(p);
 	in->part_name = arena_strdup(&in->arena, p->name);
 	if (in->in_file)
-		return begin_file(in);
+		return begin_file(in, p);
 	if (in->o.endpoint == NULL)
 		return intake_fail(in, PROBLEM_MALFORMED_REQUEST,
 				   "an upload is one file and nothing else");

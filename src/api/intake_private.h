@@ -11,7 +11,6 @@
 
 /* Files in one request; each holds a descriptor while it is on its way. */
 #define INTAKE_FILES_MAX 64
-#define INTAKE_TEXTS_MAX 512
 
 struct intake {
 	struct body_sink sink; /* first: the sink is the intake */
@@ -33,7 +32,7 @@ struct intake {
 	int64_t file_max;
 
 	struct multipart *form;
-	struct form_pair pairs[INTAKE_TEXTS_MAX];
+	struct form_pair pairs[FORM_PAIRS_MAX];
 	size_t pair_count;
 	struct buf text; /* the JSON, or the text part on its way */
 	size_t text_total;

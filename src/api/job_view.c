@@ -6,7 +6,6 @@
 #include "api/job_view.h"
 #include "api/private.h"
 #include "base/clock.h"
-#include "jobs/outputs.h"
 
 #define URL_MAX	    2048
 #define PROBLEM_MAX (64 * 1024)
@@ -41,18 +40,28 @@ static int64_t files_end(const struct job *job)
 	return job->ended_at + job->keep_ms;
 }
 
-static void put_file(struct api *a, struct link_base base,
-		     const struct job *job, const struct output_file *f,
-		     struct arena *arena, struct json_writer *w)
+const char *job_file_url(struct api *a, struct link_base base,
+			 const struct job *job, const struct output_file *f,
+			 struct arena *arena)
 {
 	const char *path =
 		arena_printf(arena, "/v1/files/%s/%s", job->id, f->name);
+	const char *text;
 	struct buf url;
 
-	json_open(w, '{');
 	buf_init(&url, URL_MAX);
 	link_signed(a, &url, base, path, clock_wall_ms(), files_end(job));
-	put_buf(w, "url", &url);
+	text = arena_strdup(arena, buf_str(&url));
+	buf_finish(&url);
+	return text;
+}
+
+/* Its members; a thumbnail has the same. */
+static void put_facts(struct api *a, struct link_base base,
+		      const struct job *job, const struct output_file *f,
+		      struct arena *arena, struct json_writer *w)
+{
+	json_member_string(w, "url", job_file_url(a, base, job, f, arena));
 	json_member_string(w, "content_type", f->content_type);
 	json_member_int(w, "size_bytes", f->size_bytes);
 	if (f->width > 0 && f->height > 0) {
@@ -62,6 +71,22 @@ static void put_file(struct api *a, struct link_base base,
 	if (f->duration_ms > 0)
 		json_member_int(w, "duration_ms", f->duration_ms);
 	json_member_string(w, "sha256", f->sha256);
+}
+
+static void put_file(struct api *a, struct link_base base,
+		     const struct job *job, const struct output_file *f,
+		     struct arena *arena, struct json_writer *w)
+{
+	json_open(w, '{');
+	put_facts(a, base, job, f, arena, w);
+	if (f->blurhash != NULL)
+		json_member_string(w, "blurhash", f->blurhash);
+	if (f->thumbnail != NULL) {
+		json_put_key(w, "thumbnail");
+		json_open(w, '{');
+		put_facts(a, base, job, f->thumbnail, arena, w);
+		json_close(w, '}');
+	}
 	json_close(w, '}');
 }
 

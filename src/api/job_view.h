@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "jobs/job.h"
+#include "jobs/outputs.h"
 
 /*
  * A job as callers see it (docs/api.md, "The job object"): rendered from the
@@ -23,6 +24,10 @@ struct job_failure {
 };
 
 struct job_failure job_failure_read(const struct job *job, struct arena *arena);
+/* The signed URL of one of its files, good until the file goes at most. */
+const char *job_file_url(struct api *a, struct link_base base,
+			 const struct job *job, const struct output_file *f,
+			 struct arena *arena);
 /* "/v1/jobs/<id>" */
 const char *job_path(const struct job *job, struct arena *arena);
 

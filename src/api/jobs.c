@@ -2,6 +2,7 @@
 
 #include "api/answer.h"
 #include "api/job_view.h"
+#include "api/one_file.h"
 #include "api/prefer.h"
 #include "api/private.h"
 #include "base/id.h"
@@ -14,14 +15,32 @@
 #define LIST_MAX     (32 * 1024 * 1024)
 #define LIST_FULL    (4 * 1024 * 1024) /* a page ends after so many bytes */
 
+/* The job as it is, or what is wished in its place. */
+static void reply_now(struct call *c, const struct job *job, bool wait_given,
+		      const struct one_file_wish *wish)
+{
+	struct link_base base = link_base(c->api, c->x, c->arena);
+	struct reply r = {0};
+
+	if (wait_given)
+		reply_header(&r, "Preference-Applied", "wait");
+	if (!one_file_reply(c->x, c->api, base, job, wish, &r, c->arena))
+		parking_reply_job(
+			c->x, c->api, base, job, wait_given ? "wait" : NULL,
+			exchange_header(c->x, "If-None-Match"), 200, c->arena);
+}
+
 void job_get(struct call *c)
 {
 	const char *id = c->match.captures[0];
 	struct prefer p = prefer_read(exchange_header(c->x, "Prefer"));
 	int64_t wait_ms = p.wait_given ? p.wait_ms : 0;
+	struct one_file_wish wish;
 	struct waiter *w;
 	struct job job;
 
+	if (!one_file_redirect_read(c, &wish))
+		return;
 	if (!id_valid(id) ||
 	    !store_read(c->api->reader, id, c->who->owner, c->arena, &job)) {
 		answer_problem(c->x, NULL, PROBLEM_NOT_FOUND,
@@ -32,10 +51,7 @@ void job_get(struct call *c)
 		wait_ms = c->api->o.max_wait_ms;
 	if (phase_final(job.phase) || wait_ms == 0 ||
 	    atomic_load(&c->api->draining)) {
-		parking_reply_job(
-			c->x, c->api, link_base(c->api, c->x, c->arena), &job,
-			p.wait_given ? "wait" : NULL,
-			exchange_header(c->x, "If-None-Match"), 200, c->arena);
+		reply_now(c, &job, p.wait_given, &wish);
 		return;
 	}
 	if (!exchange_keep(c->x, parking_nobody, NULL)) {
@@ -44,6 +60,7 @@ void job_get(struct call *c)
 		return;
 	}
 	w = parking_waiter(c, job.id, c->who->owner, WAITER_JOB);
+	parking_wish(w, &wish);
 	w->preference = "wait";
 	parking_add(w, wait_ms);
 }

@@ -2,7 +2,9 @@
 #include <string.h>
 
 #include "api/answer.h"
+#include "api/etag.h"
 #include "api/job_view.h"
+#include "api/one_file.h"
 #include "api/private.h"
 #include "base/clock.h"
 #include "base/digest.h"
@@ -24,6 +26,14 @@ struct waiter *parking_waiter(const struct call *c, const char *job,
 	w->origin = mem_strdup(base.origin);
 	w->owner = mem_strdup(owner);
 	return w;
+}
+
+void parking_wish(struct waiter *w, const struct one_file_wish *wish)
+{
+	if (wish->accept != NULL)
+		w->accept = mem_strdup(wish->accept);
+	if (wish->redirect != NULL)
+		w->redirect = mem_strdup(wish->redirect);
 }
 
 void parking_nobody(void *ctx, struct exchange *x)
@@ -87,8 +97,7 @@ void parking_reply_job(struct exchange *x, struct api *a, struct link_base base,
 	if (status == 200) {
 		etag = etag_of(&b, arena);
 		reply_header(&r, "ETag", etag);
-		if (if_none_match != NULL &&
-		    strstr(if_none_match, etag) != NULL) {
+		if (etag_listed(if_none_match, etag)) {
 			r.status = 304;
 			exchange_reply(x, &r);
 			buf_finish(&b);
@@ -97,6 +106,22 @@ void parking_reply_job(struct exchange *x, struct api *a, struct link_base base,
 	}
 	answer_json(x, &r, status, &b);
 	buf_finish(&b);
+}
+
+/* False: nothing but the job is wished; *r has what both ways have. */
+static bool reply_wish(struct waiter *w, const struct job *job, struct reply *r,
+		       struct arena *arena)
+{
+	struct one_file_wish wish = {w->accept, w->redirect};
+	struct link_base base = {w->origin};
+
+	if (w->preference != NULL)
+		reply_header(r, "Preference-Applied", w->preference);
+	if (w->replayed)
+		reply_header(r, "Idempotent-Replayed", "true");
+	if (w->kind == WAITER_RUN)
+		reply_header(r, "Vary", "Accept");
+	return one_file_reply(w->x, w->api, base, job, &wish, r, arena);
 }
 
 /* A job that did not end well, as the answer of the run route. */
@@ -127,13 +152,11 @@ static void reply_run(struct waiter *w, const struct job *job,
 		reply_failure(w, job, arena);
 		return;
 	}
+	if (reply_wish(w, job, &r, arena))
+		return;
 	buf_init(&b, JOB_TEXT_MAX);
 	json_writer_init(&out, &b);
 	job_view_write(w->api, base, job, arena, &out);
-	if (w->preference != NULL)
-		reply_header(&r, "Preference-Applied", w->preference);
-	if (w->replayed)
-		reply_header(&r, "Idempotent-Replayed", "true");
 	reply_header(&r, ended(job) ? "Content-Location" : "Location",
 		     job_path(job, arena));
 	if (!ended(job))
@@ -146,12 +169,15 @@ static void reply_run(struct waiter *w, const struct job *job,
 static void answer(struct waiter *w, const struct job *job, struct arena *arena)
 {
 	struct link_base base = {w->origin};
+	struct reply r = {0};
 
 	switch (w->kind) {
 	case WAITER_RUN:
 		reply_run(w, job, arena);
 		break;
 	case WAITER_JOB:
+		if (reply_wish(w, job, &r, arena))
+			break;
 		parking_reply_job(w->x, w->api, base, job, w->preference, NULL,
 				  200, arena);
 		break;

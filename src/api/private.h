@@ -47,6 +47,7 @@ call_fn job_delete;	/* job_actions.c */
 call_fn job_events;	/* events.c */
 call_fn upload_post;	/* uploads.c */
 call_fn file_get;	/* file_get.c */
+call_fn problem_get;	/* problem_get.c */
 call_fn health_live;	/* health.c */
 call_fn health_ready;	/* health.c */
 
@@ -85,6 +86,9 @@ struct endpoint *endpoint_of_call(struct call *c);
 /* parking.c: callers who wait for a job's end, and how they are answered. */
 struct waiter *parking_waiter(const struct call *c, const char *job,
 			      const char *owner, enum waiter_kind kind);
+/* … and what is wished in place of the job: copied. */
+struct one_file_wish;
+void parking_wish(struct waiter *w, const struct one_file_wish *wish);
 /* Takes over the waiter. Answers at once where the job has ended or wait_ms
  * is 0, else parks it for so long. Its exchange is kept already. */
 void parking_add(struct waiter *w, int64_t wait_ms);

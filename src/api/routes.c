@@ -23,6 +23,7 @@ enum route_id {
 	ROUTE_JOB_DELETE,
 	ROUTE_UPLOADS,
 	ROUTE_FILE,
+	ROUTE_PROBLEM,
 	ROUTE_HEALTHZ,
 	ROUTE_READYZ,
 	ROUTE__COUNT
@@ -39,6 +40,7 @@ static const struct route patterns[] = {
 	{"DELETE", "/v1/jobs/{}", ROUTE_JOB_DELETE},
 	{"POST", "/v1/uploads", ROUTE_UPLOADS},
 	{"GET", "/v1/files/{}/{}", ROUTE_FILE},
+	{"GET", "/problems/{}", ROUTE_PROBLEM},
 	{"GET", "/healthz", ROUTE_HEALTHZ},
 	{"GET", "/readyz", ROUTE_READYZ},
 };
@@ -59,6 +61,7 @@ static const struct {
 	[ROUTE_JOB_DELETE] = {job_delete, DOOR_TOKEN, NULL},
 	[ROUTE_UPLOADS] = {upload_post, DOOR_TOKEN, body_of_upload},
 	[ROUTE_FILE] = {file_get, DOOR_OPEN, NULL},
+	[ROUTE_PROBLEM] = {problem_get, DOOR_OPEN, NULL},
 	[ROUTE_HEALTHZ] = {health_live, DOOR_OPEN, NULL},
 	[ROUTE_READYZ] = {health_ready, DOOR_OPEN, NULL},
 };

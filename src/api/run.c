@@ -140,15 +140,33 @@ static const char *reuse_key(struct arena *a, const char *owner,
 	return hex_sha256(a, text, strlen(text));
 }
 
+/* What the job keeps of its files. */
 static const char *files_text(struct arena *a, const struct resolved *resolved)
 {
+	size_t count = resolved->file_count;
+	struct job_file *files = arena_array(a, count, sizeof(*files));
 	const char *text;
 	struct buf b;
 
-	if (resolved->file_count == 0)
+	if (count == 0)
 		return NULL;
+	for (size_t i = 0; i < count; i++) {
+		const struct resolved_file *f = &resolved->files[i];
+
+		files[i] = (struct job_file){
+			.field = f->field,
+			.sha256 = f->sha256,
+			.url = f->url,
+			.extension = f->extension,
+			.content_type = f->content_type,
+			.size_bytes = f->size_bytes,
+			.at = f->at,
+			.at_count = f->at_count,
+			.of = f->of,
+		};
+	}
 	buf_init(&b, FILES_TEXT_MAX);
-	job_files_write(resolved->files, resolved->file_count, &b);
+	job_files_write(files, count, &b);
 	text = arena_strndup(a, buf_str(&b), b.len);
 	buf_finish(&b);
 	return text;
@@ -201,6 +219,7 @@ static void accept_job(struct call *c, const struct endpoint *e,
 {
 	i->wait_ms = asked->wait_ms;
 	i->waiter = parking_waiter(c, i->job.id, i->job.owner, WAITER_RUN);
+	parking_wish(i->waiter, &asked->wish);
 	i->waiter->preference = asked->preference;
 	i->waiter->cancel_on_disconnect = e->run.cancel_on_disconnect;
 	log_event(LOG_INFO, "job.accepted", "job", i->job.id, "request",
@@ -254,6 +273,7 @@ static void resolve_and_accept(struct call *c, struct reply *r,
 void run_post(struct call *c)
 {
 	struct endpoint *e = endpoint_of_call(c);
+	struct one_file_wish wish;
 	struct run_request asked;
 	const struct plan *plan;
 	struct reply r = {0};
@@ -262,8 +282,10 @@ void run_post(struct call *c)
 		return;
 	plan = endpoint_plan(e, c->who);
 	if (!rate_step(c, e, plan, &r) || !open_step(c) || !pool_step(c, e) ||
+	    !one_file_possible(c, e, &wish) ||
 	    !run_request_read(c, &plan->limits, &asked))
 		return;
+	asked.wish = wish;
 	resolve_and_accept(c, &r, e, plan, &asked);
 	json_free(asked.doc);
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/one_file.h"
 #include "api/private.h"
 #include "base/json.h"
 #include "input/files.h"
@@ -22,6 +23,7 @@ struct run_request {
 	const char *idempotency_key; /* in the request's arena; or NULL */
 	int64_t cancel_after_ms;     /* 0: not asked */
 	bool dry_run;
+	struct one_file_wish wish; /* read by the caller, in one_file.c */
 };
 
 /* False: it has replied (400 or 415), and nothing is to be freed. */

@@ -29,6 +29,8 @@ void waiter_free(struct waiter *one)
 		return;
 	free(one->origin);
 	free(one->owner);
+	free(one->accept);
+	free(one->redirect);
 	free(one);
 }
 

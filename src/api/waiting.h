@@ -30,8 +30,10 @@ struct waiter {
 	const char *preference;	   /* Preference-Applied, static; or NULL */
 	char *origin;		   /* of URLs, own copy */
 	char *owner;		   /* own copy; to cancel in its name */
-	uint64_t event_id;	   /* STREAM: the last sent */
-	unsigned phases_told;	   /* STREAM: bits */
+	char *accept;		   /* own copies of a one_file_wish; or NULL */
+	char *redirect;
+	uint64_t event_id;    /* STREAM: the last sent */
+	unsigned phases_told; /* STREAM: bits */
 };
 
 struct waiting {

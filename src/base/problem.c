@@ -12,6 +12,7 @@ static const char *const names[] = {
 	[PROBLEM_FORBIDDEN] = "forbidden",
 	[PROBLEM_NOT_FOUND] = "not-found",
 	[PROBLEM_METHOD_NOT_ALLOWED] = "method-not-allowed",
+	[PROBLEM_NOT_ACCEPTABLE] = "not-acceptable",
 	[PROBLEM_CONFLICT] = "conflict",
 	[PROBLEM_GONE] = "gone",
 	[PROBLEM_TOO_LARGE] = "too-large",

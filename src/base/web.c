@@ -1,8 +1,10 @@
 #include <curl/curl.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/num.h"
@@ -25,11 +27,15 @@ struct transfer {
 	const struct web_call *call;
 	struct web_answer *answer;
 	CURL *easy;
+	struct web_piece whole; /* a body that is one */
+	const struct web_piece *pieces;
+	size_t piece_count;
 	size_t header_bytes;
 	size_t body_bytes;
-	size_t sent_bytes; /* of a body that is sent once */
+	size_t sent_bytes; /* of a body that goes out by on_send() */
 	bool too_large;
 	bool stopped;
+	bool unread;
 };
 
 static void must(bool ok)
@@ -152,26 +158,65 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
 	return n;
 }
 
-/* The body in pieces: curl cannot begin again with what it has read. */
-static size_t on_send(char *to, size_t size, size_t count, void *ctx)
+static size_t length_of(const struct transfer *t)
 {
-	struct transfer *t = ctx;
-	size_t n = size * count, left = t->call->body_len - t->sent_bytes;
+	size_t n = 0;
 
-	if (n > left)
-		n = left;
-	if (n > 0)
-		memcpy(to, (const char *)t->call->body + t->sent_bytes, n);
-	t->sent_bytes += n;
+	for (size_t i = 0; i < t->piece_count; i++)
+		n += t->pieces[i].len;
 	return n;
 }
 
+/* Up to n bytes from the place `at` of the body; 0 at its end, -1 where a file
+ * does not give what was promised. */
+static ssize_t body_read(const struct transfer *t, size_t at, char *to,
+			 size_t n)
+{
+	const struct web_piece *p = t->pieces, *end = p + t->piece_count;
+	ssize_t got;
+
+	for (; p < end && at >= p->len; p++)
+		at -= p->len;
+	if (p == end)
+		return 0;
+	if (n > p->len - at)
+		n = p->len - at;
+	if (p->bytes != NULL) {
+		memcpy(to, (const char *)p->bytes + at, n);
+		return (ssize_t)n;
+	}
+	do
+		got = pread(p->fd, to, n, (off_t)(p->offset + (int64_t)at));
+	while (got < 0 && errno == EINTR);
+	return got > 0 ? got : -1;
+}
+
+/* A body that goes out in pieces, or once: curl has no copy of it. */
+static size_t on_send(char *to, size_t size, size_t count, void *ctx)
+{
+	struct transfer *t = ctx;
+	ssize_t n;
+
+	if (stop_now(t))
+		return CURL_READFUNC_ABORT;
+	n = body_read(t, t->sent_bytes, to, size * count);
+	if (n < 0) {
+		t->unread = true;
+		return CURL_READFUNC_ABORT;
+	}
+	t->sent_bytes += (size_t)n;
+	return (size_t)n;
+}
+
+/* A kept connection that died makes curl begin again with the body. */
 static int on_rewind(void *ctx, curl_off_t offset, int origin)
 {
-	(void)ctx;
-	(void)offset;
-	(void)origin;
-	return CURL_SEEKFUNC_FAIL;
+	struct transfer *t = ctx;
+
+	if (t->call->once || origin != SEEK_SET || offset < 0)
+		return CURL_SEEKFUNC_FAIL;
+	t->sent_bytes = (size_t)offset;
+	return CURL_SEEKFUNC_OK;
 }
 
 static struct curl_slist *add_header(struct curl_slist *list, const char *line)
@@ -243,15 +288,17 @@ static void set_body(struct transfer *t)
 {
 	const struct web_call *call = t->call;
 	const char *body = call->body != NULL ? call->body : "";
+	bool read = call->once || call->piece_count > 0;
+	size_t len = length_of(t);
 	CURL *easy = t->easy;
 
 	SET(easy, CURLOPT_POST, 1L);
-	SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len);
-	SET(easy, CURLOPT_POSTFIELDS, call->once ? NULL : body);
+	SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+	SET(easy, CURLOPT_POSTFIELDS, read ? NULL : body);
 	/* A body that was not read yet does not stop curl. */
-	SET(easy, CURLOPT_FRESH_CONNECT,
-	    call->once && call->body_len == 0 ? 1L : 0L);
+	SET(easy, CURLOPT_FRESH_CONNECT, call->once && len == 0 ? 1L : 0L);
 	SET(easy, CURLOPT_READDATA, t);
+	SET(easy, CURLOPT_SEEKDATA, t);
 }
 
 /* Everything that a call has of its own is set for every call, as the handle
@@ -271,7 +318,8 @@ static void set_call(struct transfer *t, char *error,
 	SET(easy, CURLOPT_HTTPHEADER, headers);
 	SET(easy, CURLOPT_WRITEDATA, t);
 	SET(easy, CURLOPT_HEADERDATA, t);
-	if (call->body != NULL || strcmp(call->method, "POST") == 0 ||
+	if (call->body != NULL || call->piece_count > 0 ||
+	    strcmp(call->method, "POST") == 0 ||
 	    strcmp(call->method, "PUT") == 0)
 		set_body(t);
 	else if (strcmp(call->method, "HEAD") == 0)
@@ -288,6 +336,8 @@ static void forget_call(CURL *easy)
 	SET(easy, CURLOPT_HTTPHEADER, NULL);
 	SET(easy, CURLOPT_POSTFIELDS, NULL);
 	SET(easy, CURLOPT_FRESH_CONNECT, 0L);
+	SET(easy, CURLOPT_READDATA, NULL);
+	SET(easy, CURLOPT_SEEKDATA, NULL);
 	SET(easy, CURLOPT_NOBODY, 0L);
 	SET(easy, CURLOPT_HTTPGET, 1L);
 }
@@ -322,6 +372,8 @@ static enum web_outcome judge(const struct transfer *t, CURLcode result)
 		return WEB_STOPPED;
 	if (t->too_large)
 		return WEB_TOO_LARGE;
+	if (t->unread)
+		return WEB_UNREAD;
 	if (result == CURLE_OK)
 		return WEB_ANSWERED;
 	curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
@@ -340,11 +392,12 @@ static void explain(struct web_answer *a, enum web_outcome outcome,
 		[WEB_TIMED_OUT] = "no answer in time",
 		[WEB_TOO_LARGE] = "the answer is too large",
 		[WEB_STOPPED] = "stopped by the caller",
+		[WEB_UNREAD] = "a file to be sent could not be read",
 	};
 	const char *why = error[0] ? error : curl_easy_strerror(result);
 
 	if (outcome == WEB_ANSWERED || outcome == WEB_TOO_LARGE ||
-	    outcome == WEB_STOPPED)
+	    outcome == WEB_STOPPED || outcome == WEB_UNREAD)
 		why = "";
 	snprintf(a->detail, sizeof(a->detail), "%s%s%s", words[outcome],
 		 *why ? ": " : "", why);
@@ -357,11 +410,16 @@ enum web_outcome web_do(struct web *w, const struct web_call *call,
 	char error[CURL_ERROR_SIZE] = "";
 	struct curl_slist *headers;
 	enum web_outcome outcome;
+	curl_off_t length = -1;
 	CURLcode result;
 	long status = 0;
 
+	t.whole =
+		(struct web_piece){.bytes = call->body, .len = call->body_len};
+	t.pieces = call->piece_count > 0 ? call->pieces : &t.whole;
+	t.piece_count = call->piece_count > 0 ? call->piece_count : 1;
 	must(call->timeout_ms > 0 && call->max_bytes > 0);
-	*answer = (struct web_answer){.max_age_s = -1};
+	*answer = (struct web_answer){.max_age_s = -1, .length = -1};
 	buf_init(&answer->body, call->max_bytes);
 	if (strlen(call->url) > URL_MOST) {
 		snprintf(answer->detail, sizeof(answer->detail),
@@ -372,9 +430,13 @@ enum web_outcome web_do(struct web *w, const struct web_call *call,
 	set_call(&t, error, headers);
 	result = run(w, &t);
 	outcome = judge(&t, result);
-	if (t.header_bytes > 0) /* else it is of the call before */
+	if (t.header_bytes > 0) { /* else it is of the call before */
 		curl_easy_getinfo(w->easy, CURLINFO_RESPONSE_CODE, &status);
+		curl_easy_getinfo(w->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
+				  &length);
+	}
 	answer->status = (int)status;
+	answer->length = length;
 	explain(answer, outcome, result, error);
 	forget_call(w->easy);
 	/* curl 8 asks a handle once more for the rewind that was refused, for

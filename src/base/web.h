@@ -22,12 +22,24 @@ struct web;
 struct web *web_create(void);
 void web_destroy(struct web *w);
 
+/* A part of a body that is put together while it is sent: memory, or a range
+ * of an open file, read by pread(), so the file's own position stays. */
+struct web_piece {
+	const void *bytes; /* NULL: of the file */
+	int fd;
+	int64_t offset;
+	size_t len;
+};
+
 struct web_call {
-	const char *method; /* "GET", "POST", "PUT", "DELETE" */
+	const char *method; /* "GET", "HEAD", "POST", "PUT", "DELETE" */
 	const char *url;
 	const char *content_type; /* of the body; NULL when there is none */
 	const void *body;	  /* borrowed until the call returns */
 	size_t body_len;
+	/* In place of body: these one after another, never whole in memory. */
+	const struct web_piece *pieces;
+	size_t piece_count;
 	const char *const *headers; /* "Name: value", ended by NULL; or NULL */
 	int64_t timeout_ms;	    /* of the whole call; required */
 	size_t max_bytes;	    /* ceiling of the answer's body; required */
@@ -54,6 +66,7 @@ enum web_outcome {
 	WEB_TIMED_OUT, /* likewise */
 	WEB_TOO_LARGE, /* the body went past max_bytes */
 	WEB_STOPPED,   /* by stop() or the sink */
+	WEB_UNREAD, /* a piece's file ended too early, or could not be read */
 };
 
 struct web_answer {
@@ -62,6 +75,7 @@ struct web_answer {
 	char content_type[128]; /* lower case, without parameters; "" none */
 	char detail[256];	/* what failed, for the log */
 	int64_t max_age_s;	/* of Cache-Control; -1 none */
+	int64_t length;		/* Content-Length, of a HEAD too; -1 none */
 };
 
 /* Fills *answer whatever happens; the caller calls web_answer_finish(). */

@@ -13,6 +13,7 @@ typedef int cli_command(int argc, char **argv); /* argv[0]: the command */
 cli_command cli_serve;
 cli_command cli_check;
 cli_command cli_lock;
+cli_command cli_object_info;
 cli_command cli_token;
 
 #define COMFYGATE_VERSION "0.1.0"

@@ -195,6 +195,18 @@ static bool open_state(struct house *h, struct problem *why)
 	return h->store != NULL;
 }
 
+/* ---- what converts pictures ---- */
+
+static void open_convert(struct house *h)
+{
+	struct arena scratch = {0};
+	const char *path = convert_find(h->config->media_helper, &scratch);
+
+	h->converts = path != NULL;
+	h->convert = convert_create(path, h->config->convert_timeout);
+	arena_finish(&scratch);
+}
+
 /* ---- the catalogue ---- */
 
 static void log_problems(enum log_level level, const char *event,
@@ -208,14 +220,15 @@ static void log_problems(enum log_level level, const char *event,
 static struct catalogue *load_catalogue(const struct house *h,
 					const struct catalogue *before)
 {
+	const struct manifest_host host = {input_check_example, h->converts};
 	struct problem_list errors, notices;
 	struct arena arena = {0};
 	struct catalogue *all;
 
 	problem_list_init(&errors, &arena);
 	problem_list_init(&notices, &arena);
-	all = catalogue_load(h->config->endpoints, before, input_check_example,
-			     &errors, &notices);
+	all = catalogue_load(h->config->endpoints, before, &host, &errors,
+			     &notices);
 	log_problems(LOG_ERROR, "endpoint.broken", &errors);
 	log_problems(LOG_INFO, "endpoint.notice", &notices);
 	log_event(LOG_INFO, "endpoints.loaded", "count",
@@ -306,7 +319,9 @@ static bool open_pool(struct house *h, struct problem *why)
 		.count = c->backend_count,
 		.store = h->store,
 		.files = h->files,
+		.blobs = h->blobs,
 		.board = h->board,
+		.convert = h->convert,
 		.stall_ms = c->stall,
 		.poll_ms = c->poll,
 		.call_timeout_ms = c->call_timeout,
@@ -331,6 +346,7 @@ static bool open_pool(struct house *h, struct problem *why)
 bool house_open(struct house *h, const struct config *c, struct problem *why)
 {
 	h->config = c;
+	open_convert(h);
 	/* The loop starts last, so that no request finds half a house. */
 	if (!open_state(h, why) || !open_keys(h, why) || !open_api(h, why) ||
 	    !open_server(h, why) || !open_pool(h, why))
@@ -382,6 +398,7 @@ void house_close(struct house *h, int64_t ms)
 	pool_free(h->pool);
 	api_destroy(h->api);
 	access_destroy(h->access);
+	convert_destroy(h->convert);
 	board_destroy(h->board);
 	blobs_close(h->blobs);
 	files_close(h->files);

@@ -9,6 +9,7 @@
 #include "base/attr.h"
 #include "base/problem.h"
 #include "config.h"
+#include "run/convert.h"
 #include "run/pool.h"
 
 /*
@@ -24,6 +25,8 @@ struct house {
 	struct blobs *blobs;
 	struct board *board;
 	struct store *store;
+	struct convert *convert;
+	bool converts; /* the helper is there */
 	/* Looked at by the store's and the keys' threads while main is still
 	 * building. */
 	struct api *_Atomic api;

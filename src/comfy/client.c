@@ -59,6 +59,8 @@ static enum comfy_outcome outcome_of(enum web_outcome w)
 		return COMFY_UNREACHABLE;
 	case WEB_STOPPED:
 		return COMFY_STOPPED;
+	case WEB_UNREAD:
+		return COMFY_LOCAL;
 	case WEB_BROKEN:
 	case WEB_TIMED_OUT:
 	case WEB_TOO_LARGE:
@@ -75,9 +77,12 @@ enum comfy_outcome comfy_do(struct comfy_client *c,
 	const char *headers[] = {c->server->header, NULL};
 	struct web_call call = {
 		.method = q->method,
-		.content_type = q->body != NULL ? "application/json" : NULL,
+		.content_type =
+			q->body != NULL ? "application/json" : q->content_type,
 		.body = q->body,
 		.body_len = q->body_len,
+		.pieces = q->pieces,
+		.piece_count = q->piece_count,
 		.headers = headers,
 		.timeout_ms = q->until_ms - clock_monotonic_ms(),
 		.max_bytes = q->max_bytes,

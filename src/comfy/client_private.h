@@ -24,7 +24,11 @@ struct comfy_request {
 	const char *path; /* below the base URL; with the query */
 	const char *body; /* JSON; NULL none */
 	size_t body_len;
-	int64_t until_ms; /* CLOCK_MONOTONIC */
+	/* In place of body: see base/web.h. */
+	const struct web_piece *pieces;
+	size_t piece_count;
+	const char *content_type; /* of the pieces */
+	int64_t until_ms;	  /* CLOCK_MONOTONIC */
 	size_t max_bytes;
 	bool once;
 	bool (*sink)(void *ctx, const void *bytes, size_t n);
@@ -47,6 +51,9 @@ void comfy_note(struct comfy_client *c, const char *fmt, ...) PRINTF(2, 3);
  * comfy/mend.h. */
 MUST_USE struct json_doc *comfy_json(struct comfy_client *c, const char *path,
 				     struct web_answer *answer);
+
+/* The path and query of GET or HEAD /view. */
+void view_query(struct buf *to, const struct history_file *file);
 
 /* What the answer of POST /prompt says about the graph, by whatever dialect;
  * false when it is no such answer. */

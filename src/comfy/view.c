@@ -25,7 +25,7 @@ static bool pass_on(void *ctx, const void *bytes, size_t n)
 }
 
 /* Names are what some node said: data, in a query, wherever they point. */
-static void query_of(struct buf *to, const struct history_file *file)
+void view_query(struct buf *to, const struct history_file *file)
 {
 	buf_adds(to, "/view?filename=");
 	text_percent_encode(to, file->filename);
@@ -91,7 +91,7 @@ enum comfy_outcome comfy_view(struct comfy_client *c,
 
 	content_type[0] = '\0';
 	buf_init(&path, QUERY_MAX);
-	query_of(&path, file);
+	view_query(&path, file);
 	if (buf_over(&path)) {
 		buf_finish(&path);
 		comfy_note(c, "GET /view: the name is too long");

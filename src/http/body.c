@@ -1,7 +1,9 @@
 #include "http/body.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -31,7 +33,8 @@ struct bodies {
 	unsigned threads;
 	size_t most;
 	size_t lent; /* the loop thread's count */
-	int stop;    /* an eventfd: readable for good when it is time */
+	int wake;    /* an eventfd: readable for good when it is time */
+	atomic_bool stop;
 	pthread_t *thread;
 
 	struct box box;
@@ -40,26 +43,32 @@ struct bodies {
 	bool running;
 };
 
-struct bodies *bodies_create(struct server *s, unsigned threads, size_t most)
+struct bodies *bodies_create(struct server *s, unsigned threads, size_t most,
+			     struct problem *why)
 {
 	struct bodies *b = mem_alloc(sizeof(*b));
 
+	assert(threads > 0 && most > 0);
 	b->server = s;
 	b->threads = threads;
 	b->most = most;
-	b->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	b->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	b->thread = mem_array(threads, sizeof(*b->thread));
 	b->last = &b->first;
 	box_init(&b->box);
-	return b;
+	if (b->wake >= 0)
+		return b;
+	problem_set(why, PROBLEM_INTERNAL, "", "eventfd: %s", strerror(errno));
+	bodies_destroy(b);
+	return NULL;
 }
 
 void bodies_destroy(struct bodies *b)
 {
 	if (b == NULL)
 		return;
-	if (b->stop >= 0)
-		close(b->stop);
+	if (b->wake >= 0)
+		close(b->wake);
 	box_finish(&b->box);
 	free(b->thread);
 	free(b);
@@ -78,7 +87,7 @@ static bool sink_write(void *ctx, const void *bytes, size_t n)
 static bool await_bytes(const struct bodies *b, int fd)
 {
 	struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
-			       {.fd = b->stop, .events = POLLIN}};
+			       {.fd = b->wake, .events = POLLIN}};
 	int64_t until =
 		clock_monotonic_ms() + b->server->options.read_timeout_ms;
 
@@ -108,7 +117,7 @@ static bool take(struct frames *in, const unsigned char *bytes, size_t n)
 static void read_body(const struct bodies *b, struct connection *c,
 		      unsigned char *chunk)
 {
-	while (c->in.stage == FRAMES_BODY) {
+	while (c->in.stage == FRAMES_BODY && !atomic_load(&b->stop)) {
 		ssize_t n = recv(c->fd, chunk, HTTP_READ_CHUNK, 0);
 
 		if (n > 0) {
@@ -149,6 +158,8 @@ static void serve(struct bodies *b, struct task *t, unsigned char *chunk)
 		read_body(b, c, chunk);
 	if (c->in.stage == FRAMES_WHOLE)
 		sink->end(sink);
+	else
+		exchange_drop_sink(c->exchange); /* its files go here */
 	server_post(b->server, came_back, c);
 }
 
@@ -188,7 +199,9 @@ static void *run(void *arg)
 
 void bodies_start(struct bodies *b)
 {
+	box_lock(&b->box);
 	b->running = true;
+	box_unlock(&b->box);
 	for (unsigned i = 0; i < b->threads; i++)
 		b->thread[i] = box_thread("body", run, b);
 }
@@ -207,7 +220,8 @@ void bodies_stop(struct bodies *b)
 	box_unlock(&b->box);
 	if (!was)
 		return;
-	while (write(b->stop, &one, sizeof(one)) < 0 && errno == EINTR)
+	atomic_store(&b->stop, true);
+	while (write(b->wake, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
 	for (unsigned i = 0; i < b->threads; i++)
 		pthread_join(b->thread[i], NULL);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/attr.h"
+#include "base/problem.h"
 
 /*
  * The body threads: they read bodies that go elsewhere than into memory, so
@@ -17,8 +18,9 @@ struct bodies;
 struct connection;
 struct server;
 
-/* No thread yet. */
-struct bodies *bodies_create(struct server *s, unsigned threads, size_t most);
+/* At most `most` are lent at once. No thread yet. */
+MUST_USE struct bodies *bodies_create(struct server *s, unsigned threads,
+				      size_t most, struct problem *why);
 void bodies_start(struct bodies *b);
 /* Loop thread. Bodies under way are broken off, work that waits is done;
  * returns when all threads have ended. */

@@ -299,6 +299,14 @@ static void writable(struct connection *c)
 
 /* Reading. */
 
+static bool drop(void *ctx, const void *bytes, size_t n)
+{
+	(void)ctx;
+	(void)bytes;
+	(void)n;
+	return false;
+}
+
 /* The head of a request is there. False: it was none. */
 static bool open_exchange(struct connection *c)
 {
@@ -317,10 +325,9 @@ static bool open_exchange(struct connection *c)
 		return true;
 	x->sink = s->options.head(s->handle_ctx, x);
 	if (x->sink != NULL && bodies_full(s->bodies)) {
-		struct body_sink *sink = exchange_take_sink(x);
-
-		sink->destroy(sink);
+		exchange_drop_sink(x);
 		x->request.body_refused = true;
+		c->in.sink = drop;
 	}
 	return true;
 }
@@ -434,7 +441,9 @@ void connection_event(struct connection *c, uint32_t events)
 		return;
 	if (events & EPOLLIN)
 		readable(c);
-	if (c->state == CONNECTION_CLOSED)
+	/* A hang-up of one that was just lent is for the body thread to find.
+	 */
+	if (c->state == CONNECTION_CLOSED || c->state == CONNECTION_LENT)
 		return;
 	if (events & (EPOLLERR | EPOLLHUP)) {
 		connection_close(c);

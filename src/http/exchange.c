@@ -98,7 +98,7 @@ struct body_sink *exchange_take_sink(struct exchange *x)
 	return sink;
 }
 
-static void drop_sink(struct exchange *x)
+void exchange_drop_sink(struct exchange *x)
 {
 	if (x->sink != NULL)
 		x->sink->destroy(x->sink);
@@ -114,7 +114,7 @@ void exchange_forget_request(struct exchange *x)
 	x->body = NULL;
 	x->headers = NULL;
 	x->header_count = 0;
-	drop_sink(x);
+	exchange_drop_sink(x);
 	arena_finish(&x->arena);
 }
 
@@ -125,7 +125,7 @@ void exchange_free(struct exchange *x)
 	if (x->kept)
 		tickets_remove(&s->kept, x);
 	atomic_fetch_sub(&s->open, 1);
-	drop_sink(x);
+	exchange_drop_sink(x);
 	free(x->body);
 	free(x->kept_text);
 	arena_finish(&x->arena);

@@ -32,7 +32,7 @@ struct request {
 	const char *host; /* Host header; "" where it is not well formed */
 	const char *server_addr; /* the address nginx accepted the caller on */
 	bool body_too_large; /* past the ceiling: read to its end, dropped */
-	bool body_refused;   /* too many bodies were on their way: likewise */
+	bool body_refused; /* too many were on their way to a sink: likewise */
 };
 
 /*
@@ -95,8 +95,8 @@ typedef void exchange_late_fn(void *ctx, struct exchange *x);
 void exchange_deadline(struct exchange *x, int64_t monotonic_ms,
 		       exchange_late_fn *late, void *ctx);
 void exchange_no_deadline(struct exchange *x);
-/* Frees the request (body, parameters, arena), so that one who waits costs a
- * few hundred bytes. The request id and method stay. */
+/* Frees the request (body or sink, parameters, arena), so that one who waits
+ * costs a few hundred bytes. The request id and method stay. */
 void exchange_forget_request(struct exchange *x);
 
 /*

@@ -19,7 +19,8 @@
 /*
  * What the files of http/ share and nobody else sees. A server has
  * connections, a connection has at most one exchange. All of it belongs to the
- * loop thread, but for the posts (under their lock) and the atomics.
+ * loop thread, but for the posts (under their lock), the atomics, and what is
+ * lent to a body thread.
  */
 
 /* An answer that nginx does not take for so long ends its connection. */
@@ -38,20 +39,23 @@
 enum connection_state {
 	CONNECTION_IDLE,     /* no request; a timer when new or draining */
 	CONNECTION_READING,  /* a request has begun; timer: read_timeout */
-	CONNECTION_LENT,     /* a body thread has it, its socket, its frames and
-				its exchange; the loop touches none of them */
+	CONNECTION_LENT,     /* to a body thread, see below; no timer */
 	CONNECTION_OPEN,     /* its exchange lives; timer: the exchange's */
 	CONNECTION_FLUSHING, /* answered, not all written; write timeout */
 	CONNECTION_CLOSED,   /* the fd is gone; freed after this round */
 };
 
+/*
+ * While it is lent, fd, in and the exchange (with its sink) are the body
+ * thread's, and the socket is not in the epoll; all else stays the loop's. It
+ * comes back by a post.
+ */
 struct connection {
 	struct server *server;
 	struct connection *next; /* still right after it was closed, so that */
 	struct connection *prev; /* one who goes through all is not led off */
 	struct connection *next_closed;
-	struct exchange
-		*exchange; /* from the head of a request to its answer */
+	struct exchange *exchange; /* from a request's head to its answer */
 	struct timer timer;
 	int fd;
 	enum connection_state state;
@@ -129,7 +133,7 @@ struct server {
 	bool accepting;
 	struct every every[HTTP_EVERY_MAX];
 	size_t every_count;
-	struct bodies *bodies; /* NULL: none, or stopped */
+	struct bodies *bodies; /* NULL: every body goes into memory */
 	struct tickets kept;
 	uint64_t last_ticket;
 	struct connection *connections;
@@ -186,6 +190,8 @@ void request_take_body(struct exchange *x, struct frames *in);
 void exchange_hang_up(struct exchange *x);
 void exchange_free(struct exchange *x);
 void exchange_refuse(struct exchange *x); /* 431 */
+/* Destroys it, where there is one. Also on the body thread that has x. */
+void exchange_drop_sink(struct exchange *x);
 struct exchange *tickets_find(const struct tickets *t, uint64_t ticket);
 void tickets_add(struct tickets *t, struct exchange *x);
 void tickets_remove(struct tickets *t, struct exchange *x);

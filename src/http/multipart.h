@@ -30,8 +30,11 @@
 
 /* Good until the call that is given it returns. */
 struct multipart_part {
-	const char *name;     /* valid UTF-8, not empty */
-	const char *filename; /* NULL: it is no file. Not to be trusted */
+	const char *name; /* valid UTF-8 without control characters; not "" */
+	/* Likewise, but may be ""; NULL: it is no file. As it was sent, a
+	 * browser's %22 for a quote as well: not to be trusted. filename* (RFC
+	 * 7578, 4.2 forbids it) only says that it is one. */
+	const char *filename;
 	/* Lower case, without parameters: "image/jpeg"; or NULL. */
 	const char *content_type;
 };

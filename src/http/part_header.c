@@ -94,7 +94,9 @@ static const char *read_type(const char *at, const char *end, char *out,
 		slashes += c == '/';
 		out[n++] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 	}
-	out[slashes == 1 ? n : 0] = '\0';
+	if (slashes != 1 || (at < end && strchr("; \t", *at) == NULL))
+		n = 0;
+	out[n] = '\0';
 	return at;
 }
 
@@ -131,7 +133,7 @@ static const char *read_disposition(const char *at, const char *end,
 {
 	char kind[32], name[32], value[MULTIPART_FILENAME_MAX + 1];
 	size_t n = 0;
-	bool good;
+	bool good, named = false;
 
 	while (at < end && token_char(*at) && n + 1 < sizeof(kind))
 		kind[n++] = *at++;
@@ -146,7 +148,9 @@ static const char *read_disposition(const char *at, const char *end,
 				return "the name of a part is too long";
 			memcpy(out->name, value, strlen(value) + 1);
 		} else if (text_same_nocase(name, "filename")) {
-			out->has_filename = true;
+			if (named)
+				return "a part has two file names";
+			named = out->has_filename = true;
 			memcpy(out->filename, value, strlen(value) + 1);
 		} else if (text_same_nocase(name, "filename*")) {
 			/* RFC 7578, 4.2 forbids it; it says that it is a file
@@ -179,6 +183,9 @@ static const char *read_field(const char *at, const char *end,
 	size_t n = colon != NULL ? (size_t)(colon - at) : 0;
 	const char *value;
 
+	for (size_t i = 0; i < n; i++)
+		if (!token_char(at[i]))
+			n = 0;
 	if (n == 0)
 		return "a header field of a part has no name";
 	value = skip_blanks(colon + 1);
@@ -198,6 +205,20 @@ static const char *read_field(const char *at, const char *end,
 	return NULL;
 }
 
+/* RFC 9110, 5.5: CR and LF end lines and stand nowhere else. */
+static bool fields_printable(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c == '\r' && i + 1 < len && text[i + 1] == '\n')
+			i++;
+		else if ((c < 0x20 && c != '\t') || c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
 const char *part_header_read(const char *text, size_t len,
 			     struct part_header *out)
 {
@@ -205,8 +226,8 @@ const char *part_header_read(const char *text, size_t len,
 	bool disposition = false;
 
 	*out = (struct part_header){0};
-	if (memchr(text, '\0', len) != NULL)
-		return "a header field of a part holds a NUL";
+	if (!fields_printable(text, len))
+		return "a header field of a part holds a control character";
 	while (at < end) {
 		const char *line_end = strstr(at, "\r\n");
 		const char *wrong;

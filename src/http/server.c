@@ -39,6 +39,12 @@ static bool open_all(struct server *s, struct problem *why)
 	if (s->epoll < 0 || s->wake < 0)
 		return problem_set(why, PROBLEM_INTERNAL, "", "epoll: %s",
 				   strerror(errno));
+	if (s->options.head != NULL) {
+		s->bodies = bodies_create(s, s->options.body_threads,
+					  s->options.max_bodies, why);
+		if (s->bodies == NULL)
+			return false;
+	}
 	if (!listen_open(s, why))
 		return false;
 	s->accepting = true;
@@ -88,8 +94,6 @@ struct server *server_create(const struct server_options *o,
 		return NULL;
 	}
 	s->options.socket_path = NULL;
-	if (o->head != NULL)
-		s->bodies = bodies_create(s, o->body_threads, o->max_bodies);
 	return s;
 }
 

@@ -32,8 +32,8 @@ struct server_options {
 	size_t max_connections;
 	int64_t read_timeout_ms; /* for the rest of a request begun */
 	server_head *head;	 /* NULL: every body goes into memory */
-	unsigned body_threads;	 /* that read the others */
-	size_t max_bodies;	 /* being read, or waiting for it */
+	unsigned body_threads;	 /* that read the others; 1 or more */
+	size_t max_bodies;	 /* being read, or waiting for it; 1 or more */
 };
 
 typedef void server_handler(void *ctx, struct exchange *x);
@@ -52,8 +52,9 @@ void server_start(struct server *s); /* starts the loop thread */
 void server_post(struct server *s, void (*fn)(void *arg), void *arg);
 
 /* Runs fn(arg) on a body thread, behind the bodies that wait: for work that
- * waits for the disk. Any thread; without body threads, and once the server
- * has stopped, at once on the caller's own. */
+ * waits for the disk, never for the loop. Any thread; without body threads,
+ * before server_start() and from server_stop() on, at once on the caller's
+ * own. */
 void server_work(struct server *s, void (*fn)(void *arg), void *arg);
 
 /* Loop thread only: the kept exchange with that ticket, or NULL. */

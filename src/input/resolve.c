@@ -200,6 +200,19 @@ static bool too_long(struct work *w, const char *pointer)
 	return false;
 }
 
+/* The graph without the nodes that inputs which were left out take along. */
+static const struct graph_variant *variant(const struct work *w)
+{
+	unsigned mask = 0;
+
+	if (w->e->variants == NULL)
+		return NULL;
+	for (size_t i = 0; i < w->e->input_count; i++)
+		if (!w->has_value[i])
+			mask |= w->inputs[i].absent_bit;
+	return &w->e->variants[mask];
+}
+
 static bool render(struct work *w, struct buf *prompt)
 {
 	for (size_t i = 0; i < w->e->input_count; i++) {
@@ -209,7 +222,7 @@ static bool render(struct work *w, struct buf *prompt)
 			return too_long(
 				w, arena_printf(w->c.arena, "/%s", in->name));
 	}
-	graph_render(&w->e->graph, w->fillings, prompt);
+	graph_render(&w->e->graph, variant(w), w->fillings, prompt);
 	return !buf_over(prompt) || too_long(w, "");
 }
 

@@ -17,6 +17,12 @@ static void write_file(struct json_writer *w, const struct output_file *f)
 	}
 	if (f->duration_ms > 0)
 		json_member_int(w, "duration_ms", f->duration_ms);
+	if (f->blurhash != NULL)
+		json_member_string(w, "blurhash", f->blurhash);
+	if (f->thumbnail != NULL) {
+		json_put_key(w, "thumbnail");
+		write_file(w, f->thumbnail);
+	}
 	json_close(w, '}');
 }
 
@@ -65,6 +71,21 @@ static bool read_file(const struct json *v, struct arena *a,
 	       take_size(v, "duration_ms", &f->duration_ms);
 }
 
+/* Of a file that is no thumbnail; both may be missing. */
+static bool read_extras(const struct json *v, struct arena *a,
+			struct output_file *f)
+{
+	const struct json *small = json_get(v, "thumbnail");
+
+	if (json_get(v, "blurhash") != NULL &&
+	    !json_take(v, "blurhash", a, &f->blurhash))
+		return false;
+	if (small == NULL)
+		return true;
+	f->thumbnail = arena_alloc(a, sizeof(*f->thumbnail));
+	return read_file(small, a, f->thumbnail);
+}
+
 static bool read_files(const struct json *files, struct arena *a,
 		       struct output_value *out)
 {
@@ -72,7 +93,9 @@ static bool read_files(const struct json *files, struct arena *a,
 		return false;
 	out->files = arena_array(a, json_count(files), sizeof(*out->files));
 	json_each (v, files) {
-		if (!read_file(v, a, &out->files[out->file_count++]))
+		struct output_file *f = &out->files[out->file_count++];
+
+		if (!read_file(v, a, f) || !read_extras(v, a, f))
 			return false;
 	}
 	return true;

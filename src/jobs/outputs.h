@@ -14,7 +14,9 @@
  *
  *	{"image":{"files":[{"name":"image.png","content_type":"image/png",
  *	                    "size_bytes":183201,"sha256":"…",
- *	                    "width":1024,"height":1024}],"many":false},
+ *	                    "width":1024,"height":1024,
+ *	                    "blurhash":"…","thumbnail":{"name":…}}],
+ *	          "many":false},
  *	 "caption":{"value":"a cat"}, "extra":{"value":null}}
  *
  * run/ writes it, api/ reads it and adds the URLs.
@@ -26,6 +28,9 @@ struct output_file {
 	const char *sha256;
 	int64_t width, height; /* 0: unknown */
 	int64_t duration_ms;   /* 0: unknown, or none */
+	const char *blurhash;  /* NULL: none */
+	/* A small file of the same picture; NULL: none. It has none itself. */
+	struct output_file *thumbnail;
 };
 
 struct output_value {

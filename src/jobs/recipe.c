@@ -23,6 +23,44 @@ static bool read_type(const char *name, enum want_type *out)
 	return false;
 }
 
+static const char *const formats[] = {
+	[WANT_PNG] = "png", [WANT_WEBP] = "webp", [WANT_JPEG] = "jpeg"};
+static_assert(COUNT(formats) == WANT_FORMAT__COUNT, "a format lacks its name");
+
+/* Missing: as it is. */
+static bool read_format(const struct json *v, enum want_format *out)
+{
+	const char *name = json_string(v);
+
+	for (size_t i = WANT_AS_IT_IS + 1; name != NULL && i < COUNT(formats);
+	     i++) {
+		if (strcmp(formats[i], name) == 0) {
+			*out = (enum want_format)i;
+			return true;
+		}
+	}
+	return v == NULL;
+}
+
+/* Missing: 0. */
+static bool read_count(const struct json *v, unsigned most, unsigned *out)
+{
+	int64_t n = 0;
+
+	if (v != NULL && (!json_int64(v, &n) || n < 1 || n > most))
+		return false;
+	*out = (unsigned)n;
+	return true;
+}
+
+static bool read_picture(const struct json *v, struct want *w)
+{
+	w->blurhash = json_true(json_get(v, "blurhash"));
+	return read_format(json_get(v, "format"), &w->format) &&
+	       read_count(json_get(v, "quality"), 100, &w->quality) &&
+	       read_count(json_get(v, "thumbnail"), 4096, &w->thumbnail);
+}
+
 static bool read_want(const struct json *v, struct arena *a, struct want *w)
 {
 	const struct json *key = json_get(v, "key");
@@ -36,7 +74,8 @@ static bool read_want(const struct json *v, struct arena *a, struct want *w)
 		return false;
 	return json_take(v, "name", a, &w->name) &&
 	       json_take(v, "node", a, &w->node) &&
-	       read_type(json_string(json_get(v, "type")), &w->type);
+	       read_type(json_string(json_get(v, "type")), &w->type) &&
+	       read_picture(v, w);
 }
 
 static bool read_field(const struct json *v, struct arena *a, struct field *f)

@@ -14,8 +14,11 @@
  *
  *	{"outputs":[{"name":"image","type":"image","node":"9","key":null,
  *	             "many":false,"required":true,"temp":false,
- *	             "metadata":false}],
+ *	             "metadata":false,"format":"webp","quality":90,
+		     "thumbnail":512,"blurhash":true}],
  *	 "fields":[{"node":"3","input":"steps","field":"/steps"}]}
+ *
+ * What is left out is not wanted: the last four, for one.
  */
 enum want_type {
 	WANT_IMAGE,
@@ -28,6 +31,15 @@ enum want_type {
 	WANT__COUNT
 };
 
+/* Of images: what they are converted to. */
+enum want_format {
+	WANT_AS_IT_IS,
+	WANT_PNG,
+	WANT_WEBP,
+	WANT_JPEG,
+	WANT_FORMAT__COUNT
+};
+
 struct want {
 	const char *name;
 	enum want_type type;
@@ -37,6 +49,10 @@ struct want {
 	bool required;
 	bool temp;
 	bool metadata; /* files are given with theirs; else cleaned of it */
+	enum want_format format;
+	unsigned quality;   /* 1 to 100; 0: the usual one */
+	unsigned thumbnail; /* the width of a second, small file; 0: none */
+	bool blurhash;
 };
 
 struct field {

@@ -65,13 +65,13 @@ static char **list_folders(const char *dir, struct arena *a, size_t *count,
 	return paths;
 }
 
-static void load_folder(struct folder *f, manifest_check_fn *check,
+static void load_folder(struct folder *f, const struct manifest_host *host,
 			struct problem_list *notices)
 {
 	f->endpoint = manifest_load(f->path, &f->errors, notices);
 	if (f->endpoint == NULL)
 		return;
-	manifest_check_examples(f->endpoint, check, &f->errors);
+	manifest_check(f->endpoint, host, &f->errors);
 	if (f->errors.count > 0) {
 		endpoint_drop(f->endpoint);
 		f->endpoint = NULL;
@@ -214,7 +214,7 @@ static void fill(struct catalogue *c, struct folder *folders, size_t count,
 
 struct catalogue *catalogue_load(const char *dir,
 				 const struct catalogue *before,
-				 manifest_check_fn *check,
+				 const struct manifest_host *host,
 				 struct problem_list *errors,
 				 struct problem_list *notices)
 {
@@ -227,7 +227,7 @@ struct catalogue *catalogue_load(const char *dir,
 	for (size_t i = 0; i < count; i++) {
 		folders[i].path = paths[i];
 		problem_list_init(&folders[i].errors, &scratch);
-		load_folder(&folders[i], check, notices);
+		load_folder(&folders[i], host, notices);
 	}
 	refuse_twins(folders, count, &scratch);
 	fill(c, folders, count, before, errors);

@@ -36,7 +36,7 @@ struct catalogue {
  */
 struct catalogue *catalogue_load(const char *dir,
 				 const struct catalogue *before,
-				 manifest_check_fn *check,
+				 const struct manifest_host *host,
 				 struct problem_list *errors,
 				 struct problem_list *notices);
 void catalogue_free(struct catalogue *c);

@@ -327,6 +327,35 @@ static void compare_inputs(struct comparison *c, const struct json *old,
 	}
 }
 
+/* A format that was not promised may become one. */
+static void compare_format(struct comparison *c, const struct thing *t,
+			   const struct json *old, const struct json *new)
+{
+	const char *was = json_string(json_get(old, "format"));
+	const char *is = json_string(json_get(new, "format"));
+
+	if (was == NULL && is != NULL)
+		compatible(c, t, "it is always %s now", is);
+	else if (was != NULL && is == NULL)
+		breaking(c, t, "it was always %s and may be anything", was);
+	else if (was != NULL && strcmp(was, is) != 0)
+		breaking(c, t, "it was %s and is %s", was, is);
+}
+
+/* Something beside the file: "thumbnail", "blurhash". */
+static void compare_extra(struct comparison *c, const struct thing *t,
+			  const struct json *old, const struct json *new,
+			  const char *key)
+{
+	bool was = json_true(json_get(old, key));
+	bool is = json_true(json_get(new, key));
+
+	if (was && !is)
+		breaking(c, t, "its %s was taken away", key);
+	else if (!was && is)
+		compatible(c, t, "its %s is new", key);
+}
+
 static void compare_output(struct comparison *c, const struct thing *t,
 			   const struct json *old, const struct json *new)
 {
@@ -345,6 +374,9 @@ static void compare_output(struct comparison *c, const struct thing *t,
 		breaking(c, t, "it was always given and may now be null");
 	else if (!was && is)
 		compatible(c, t, "it is now always given");
+	compare_format(c, t, old, new);
+	compare_extra(c, t, old, new, "thumbnail");
+	compare_extra(c, t, old, new, "blurhash");
 }
 
 static void compare_outputs(struct comparison *c, const struct json *old,

@@ -96,13 +96,58 @@ static void put_inputs(struct json_writer *w, const struct endpoint *e)
 	json_close(w, '}');
 }
 
-#define FILE_PROPERTIES                                                        \
-	"{\"url\":{\"type\":\"string\",\"format\":\"uri\"},"                   \
-	"\"content_type\":{\"type\":\"string\"},"                              \
-	"\"size_bytes\":{\"type\":\"integer\",\"minimum\":0},"                 \
-	"\"width\":{\"type\":\"integer\"},\"height\":{\"type\":\"integer\"},"  \
-	"\"sha256\":{\"type\":\"string\"}}"
+#define URL_SCHEMA    "{\"type\":\"string\",\"format\":\"uri\"}"
+#define TEXT_SCHEMA   "{\"type\":\"string\"}"
+#define SIZE_SCHEMA   "{\"type\":\"integer\",\"minimum\":0}"
 #define FILE_REQUIRED "[\"url\",\"content_type\",\"size_bytes\",\"sha256\"]"
+
+/* The members of a file, as job_view.c in api/ writes them. */
+static void put_facts(struct json_writer *w, const char *content_type)
+{
+	json_member_raw(w, "url", URL_SCHEMA);
+	json_put_key(w, "content_type");
+	json_open(w, '{');
+	json_member_string(w, "type", "string");
+	if (content_type != NULL)
+		json_member_string(w, "const", content_type);
+	json_close(w, '}');
+	json_member_raw(w, "size_bytes", SIZE_SCHEMA);
+	json_member_raw(w, "width", "{\"type\":\"integer\"}");
+	json_member_raw(w, "height", "{\"type\":\"integer\"}");
+	json_member_raw(w, "sha256", TEXT_SCHEMA);
+}
+
+static void put_thumbnail(struct json_writer *w, const char *content_type)
+{
+	json_put_key(w, "thumbnail");
+	json_open(w, '{');
+	json_member_string(w, "type", "object");
+	json_put_key(w, "properties");
+	json_open(w, '{');
+	put_facts(w, content_type);
+	json_close(w, '}');
+	json_member_raw(w, "required", FILE_REQUIRED);
+	json_close(w, '}');
+}
+
+static void put_file(struct json_writer *w, const struct output *o)
+{
+	static const char *const types[] = {[FORMAT_NONE] = NULL,
+					    [FORMAT_PNG] = "image/png",
+					    [FORMAT_WEBP] = "image/webp",
+					    [FORMAT_JPEG] = "image/jpeg"};
+
+	json_put_key(w, "properties");
+	json_open(w, '{');
+	put_facts(w, types[o->format]);
+	if (o->thumbnail > 0)
+		put_thumbnail(w, types[o->format] != NULL ? types[o->format]
+							  : "image/webp");
+	if (o->blurhash)
+		json_member_raw(w, "blurhash", TEXT_SCHEMA);
+	json_close(w, '}');
+	json_member_raw(w, "required", FILE_REQUIRED);
+}
 
 static void put_type(struct json_writer *w, const char *type, bool or_null)
 {
@@ -122,8 +167,7 @@ static void put_one(struct json_writer *w, const struct output *o, bool or_null)
 		put_type(w, "string", or_null);
 	} else if (o->type != OUTPUT_JSON) {
 		put_type(w, "object", or_null);
-		json_member_raw(w, "properties", FILE_PROPERTIES);
-		json_member_raw(w, "required", FILE_REQUIRED);
+		put_file(w, o);
 	}
 }
 

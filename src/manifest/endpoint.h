@@ -86,6 +86,11 @@ struct input {
 
 	const struct target *targets; /* array: element i goes to target i */
 	size_t target_count;
+
+	/* Nodes that leave the graph where it is left out; their ids. */
+	const char *const *bypass;
+	size_t bypass_count;
+	unsigned absent_bit; /* of endpoint->variants; 0: it has none */
 };
 
 enum output_type {
@@ -99,6 +104,15 @@ enum output_type {
 	OUTPUT__COUNT
 };
 
+/* What an image is converted to. */
+enum output_format {
+	FORMAT_NONE, /* it stays what it is */
+	FORMAT_PNG,
+	FORMAT_WEBP,
+	FORMAT_JPEG,
+	FORMAT__COUNT
+};
+
 struct output {
 	const char *name;
 	const char *title;
@@ -110,6 +124,11 @@ struct output {
 	bool required;
 	bool temp;
 	bool metadata; /* files keep theirs */
+	/* Of images alone: */
+	enum output_format format;
+	unsigned quality;   /* 1 to 100; 0: the usual one */
+	unsigned thumbnail; /* the width of a second, small file; 0: none */
+	bool blurhash;
 };
 
 struct limits {
@@ -158,6 +177,9 @@ struct endpoint {
 	const char *deprecated; /* a date, or NULL */
 	const char *scope;	/* "name:run" where the manifest has none */
 	struct graph graph;
+	/* By the absent_bits of all inputs that are left out. [0] is the graph
+	 * as it is; NULL where no input leaves nodes out. */
+	const struct graph_variant *variants;
 	const struct input *inputs; /* same as plans[0].inputs */
 	size_t input_count;
 	const struct plan *plans;
@@ -188,6 +210,9 @@ const char *input_type_name(enum input_type t); /* "string" */
 /* Whether an integer or seed also takes a string of digits, as its contract
  * says: for callers whose JSON library rounds what a double cannot hold. */
 bool input_takes_digits(const struct input *in);
-const char *output_type_name(enum output_type t); /* "image" */
+const char *output_type_name(enum output_type t);     /* "image" */
+const char *output_format_name(enum output_format f); /* "webp"; not of NONE */
+/* Whether it takes a program that decodes pictures: that of the helper. */
+bool output_converts(const struct output *o);
 
 #endif

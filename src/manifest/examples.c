@@ -100,6 +100,44 @@ static void check_defaults(struct checking *c)
 	buf_finish(&to);
 }
 
+/* The first key that needs it: "format". */
+static const char *converting_key(const struct output *o)
+{
+	if (o->format != FORMAT_NONE)
+		return "format";
+	return o->thumbnail > 0 ? "thumbnail" : "blurhash";
+}
+
+static void check_outputs(struct checking *c)
+{
+	for (size_t i = 0; i < c->e->output_count; i++) {
+		const struct output *o = &c->e->outputs[i];
+		const char *where;
+
+		if (!output_converts(o))
+			continue;
+		where = arena_printf(&c->scratch,
+				     "%s/manifest.json: /outputs/%s/%s",
+				     c->e->folder, o->name, converting_key(o));
+		problem_list_add(c->errors, where, "helper",
+				 "needs the program comfygate-media, which is "
+				 "not installed: install libvips (Debian: "
+				 "libvips-dev), then build and install "
+				 "comfygate anew");
+	}
+}
+
+void manifest_check(const struct endpoint *e, const struct manifest_host *host,
+		    struct problem_list *errors)
+{
+	struct checking c = {.e = e, .errors = errors};
+
+	manifest_check_examples(e, host->check, errors);
+	if (!host->converts)
+		check_outputs(&c);
+	arena_finish(&c.scratch);
+}
+
 void manifest_check_examples(const struct endpoint *e, manifest_check_fn *check,
 			     struct problem_list *errors)
 {

@@ -27,6 +27,21 @@ struct hole {
 	const char *input; /* "seed" */
 };
 
+/* A piece of the text that something else stands for: how a node is taken out
+ * and those behind it are joined to those before it. It may cover holes. */
+struct graph_edit {
+	size_t at;
+	size_t len;
+	const char *text;
+	size_t text_len;
+};
+
+/* Edits in ascending order, never overlapping. */
+struct graph_variant {
+	const struct graph_edit *edits;
+	size_t count;
+};
+
 struct graph {
 	const char *text;
 	size_t len;
@@ -41,8 +56,10 @@ struct filling {
 	size_t len;
 };
 
-/* Appends the prompt to `to`; fillings has graph->hole_count entries. */
-void graph_render(const struct graph *g, const struct filling *fillings,
-		  struct buf *to);
+/* Appends the prompt to `to`; fillings has graph->hole_count entries. variant:
+ * NULL for the graph as it is; values for holes that it takes out go nowhere.
+ */
+void graph_render(const struct graph *g, const struct graph_variant *variant,
+		  const struct filling *fillings, struct buf *to);
 
 #endif

@@ -18,6 +18,14 @@ static void write_output(struct json_writer *w, const struct output *o)
 	json_member_bool(w, "required", o->required);
 	json_member_bool(w, "temp", o->temp);
 	json_member_bool(w, "metadata", o->metadata);
+	if (o->format != FORMAT_NONE)
+		json_member_string(w, "format", output_format_name(o->format));
+	if (o->quality > 0)
+		json_member_int(w, "quality", o->quality);
+	if (o->thumbnail > 0)
+		json_member_int(w, "thumbnail", o->thumbnail);
+	if (o->blurhash)
+		json_member_bool(w, "blurhash", true);
 	json_close(w, '}');
 }
 
@@ -125,6 +133,8 @@ static void add_input(struct digest *d, const struct input *in)
 			add_text(d, c->sets[j].text);
 		}
 	}
+	for (size_t i = 0; i < in->bypass_count; i++)
+		add_text(d, in->bypass[i]);
 	if (in->items != NULL)
 		add_input(d, in->items);
 }

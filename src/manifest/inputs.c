@@ -1,6 +1,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "manifest/bypass.h"
 #include "manifest/parts.h"
 
 #define NO_MAXIMUM SIZE_MAX
@@ -16,7 +17,7 @@
 	{"required", KEY_SEEN, 0, 0, 0, NULL},                                 \
 		{"default", KEY_SEEN, 0, 0, 0, NULL},                          \
 	{                                                                      \
-		"absent", KEY_LATER, 0, 0, 0, NULL                             \
+		"absent", KEY_SEEN, 0, 0, 0, NULL                              \
 	}
 
 static const struct key input_table[] = {
@@ -158,6 +159,9 @@ static void read_input(struct reader *r, const struct place *p,
 		  in->type == INPUT_CHOICE ? &keys_choice : &keys_input, in);
 	read_where(r, p, v, in);
 	read_presence(r, p, v, in);
+	if (json_get(v, "absent") != NULL)
+		read_absent(r, PLACE_KEY(p, "absent"), json_get(v, "absent"),
+			    in);
 	if (kind->check != NULL)
 		kind->check(r, p, v, in);
 }

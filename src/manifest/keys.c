@@ -19,10 +19,11 @@ void manifest_print_keys(struct buf *to)
 		const char *name;
 		const struct key_set *set;
 	} sets[] = {
-		{"manifest", &keys_manifest}, {"target", &keys_target},
-		{"output", &keys_output},     {"access", &keys_access},
-		{"limits", &keys_limits},     {"plan", &keys_plan},
-		{"run", &keys_run},	      {"example", &keys_example},
+		{"manifest", &keys_manifest},	{"target", &keys_target},
+		{"output", &keys_output},	{"access", &keys_access},
+		{"thumbnail", &keys_thumbnail}, {"limits", &keys_limits},
+		{"plan", &keys_plan},		{"run", &keys_run},
+		{"example", &keys_example},	{"absent", &keys_absent},
 	};
 
 	for (size_t i = 0; i < COUNT(sets); i++)

@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "manifest/bypass.h"
 #include "manifest/contract.h"
 #include "manifest/load.h"
 #include "manifest/parts.h"
@@ -181,8 +182,10 @@ static void read_manifest(struct reader *r, const struct json *root)
 	read_limits(r, PLACE_KEY(NULL, "limits"), json_get(root, "limits"));
 	read_run(r, PLACE_KEY(NULL, "run"), json_get(root, "run"));
 	read_optional(r, root, "examples", read_examples);
-	if (!r->failed)
+	if (!r->failed) {
 		workflow_graph(r->graph, r->keep, &r->endpoint->graph);
+		bypass_variants(r, r->keep);
+	}
 	free(text);
 }
 

@@ -38,4 +38,14 @@ typedef void manifest_check_fn(const struct endpoint *e, const char *inputs,
 void manifest_check_examples(const struct endpoint *e, manifest_check_fn *check,
 			     struct problem_list *errors);
 
+/* What an endpoint needs besides its folder: the house says what it has. */
+struct manifest_host {
+	manifest_check_fn *check; /* as above */
+	bool converts; /* the program that converts pictures is there */
+};
+
+/* As above, and whether this host can do what the outputs want. */
+void manifest_check(const struct endpoint *e, const struct manifest_host *host,
+		    struct problem_list *errors);
+
 #endif

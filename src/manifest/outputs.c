@@ -6,6 +6,8 @@
 
 #define FIELD(member) offsetof(struct output, member)
 
+static key_read read_format, read_thumbnail;
+
 static const struct key output_table[] = {
 	{"type", KEY_SEEN, 0, 0, 0, NULL},
 	{"title", KEY_TEXT, FIELD(title), 0, 200, NULL},
@@ -15,12 +17,17 @@ static const struct key output_table[] = {
 	{"required", KEY_BOOL, FIELD(required), 0, 0, NULL},
 	{"temp", KEY_BOOL, FIELD(temp), 0, 0, NULL},
 	{"metadata", KEY_BOOL, FIELD(metadata), 0, 0, NULL},
-	{"format", KEY_LATER, 0, 0, 0, NULL},
-	{"quality", KEY_LATER, 0, 0, 0, NULL},
-	{"thumbnail", KEY_LATER, 0, 0, 0, NULL},
-	{"blurhash", KEY_LATER, 0, 0, 0, NULL},
+	{"format", KEY_OWN, 0, 0, 0, read_format},
+	{"quality", KEY_UNSIGNED, FIELD(quality), 1, 100, NULL},
+	{"thumbnail", KEY_OWN, 0, 0, 0, read_thumbnail},
+	{"blurhash", KEY_BOOL, FIELD(blurhash), 0, 0, NULL},
 };
 const struct key_set keys_output = KEY_SET(output_table, NULL);
+
+static const struct key thumbnail_table[] = {
+	{"width", KEY_UNSIGNED, FIELD(thumbnail), 16, 4096, NULL},
+};
+const struct key_set keys_thumbnail = KEY_SET(thumbnail_table, NULL);
 
 static const char *const type_names[] = {
 	[OUTPUT_IMAGE] = "image", [OUTPUT_VIDEO] = "video",
@@ -34,6 +41,48 @@ const char *output_type_name(enum output_type t)
 {
 	assert(t < OUTPUT__COUNT);
 	return type_names[t];
+}
+
+static const char *const format_names[] = {
+	[FORMAT_PNG] = "png",
+	[FORMAT_WEBP] = "webp",
+	[FORMAT_JPEG] = "jpeg",
+};
+static_assert(COUNT(format_names) == FORMAT__COUNT, "a name for every format");
+
+const char *output_format_name(enum output_format f)
+{
+	assert(f > FORMAT_NONE && f < FORMAT__COUNT);
+	return format_names[f];
+}
+
+bool output_converts(const struct output *o)
+{
+	return o->format != FORMAT_NONE || o->thumbnail > 0 || o->blurhash;
+}
+
+static void read_format(struct reader *r, const struct place *p,
+			const struct json *v, void *into)
+{
+	struct output *out = into;
+
+	if (!reader_wants(r, p, v, JSON_STRING))
+		return;
+	for (size_t i = FORMAT_NONE + 1; i < COUNT(format_names); i++) {
+		if (strcmp(format_names[i], json_string(v)) == 0)
+			out->format = (enum output_format)i;
+	}
+	if (out->format == FORMAT_NONE)
+		reader_error(r, p, "enum", "must be png, webp or jpeg");
+}
+
+static void read_thumbnail(struct reader *r, const struct place *p,
+			   const struct json *v, void *into)
+{
+	if (reader_keys(r, p, v, &keys_thumbnail, "a thumbnail", into) &&
+	    json_get(v, "width") == NULL)
+		reader_error(r, p, "required",
+			     "needs \"width\": its width in pixels");
 }
 
 static bool read_type(struct reader *r, const struct place *p,
@@ -95,11 +144,46 @@ static void read_from(struct reader *r, const struct place *p,
 	out->key = key ? arena_strdup(r->keep, key) : NULL;
 }
 
+static void check_text(struct reader *r, const struct place *p,
+		       const struct output *out)
+{
+	if (out->temp)
+		reader_error(r, PLACE_KEY(p, "temp"), "temp",
+			     "is for outputs that are files");
+	if (out->metadata)
+		reader_error(r, PLACE_KEY(p, "metadata"), "metadata",
+			     "is for outputs that are files");
+	if (out->type == OUTPUT_JSON && out->many)
+		reader_error(r, PLACE_KEY(p, "many"), "many",
+			     "a json output is given as it is, list or not");
+}
+
+/* How pictures are converted. */
+static void check_picture(struct reader *r, const struct place *p,
+			  const struct json *v, const struct output *out)
+{
+	static const char *const keys[] = {"format", "quality", "thumbnail",
+					   "blurhash"};
+
+	for (size_t i = 0; i < COUNT(keys); i++)
+		if (out->type != OUTPUT_IMAGE && json_get(v, keys[i]) != NULL)
+			reader_error(r, PLACE_KEY(p, keys[i]), "image",
+				     "is for outputs of type image");
+	if (out->type != OUTPUT_IMAGE)
+		return;
+	if (out->quality > 0 && out->format != FORMAT_WEBP &&
+	    out->format != FORMAT_JPEG)
+		reader_error(r, PLACE_KEY(p, "quality"), "quality",
+			     "goes with \"format\": \"webp\" or \"jpeg\"");
+	if (out->format != FORMAT_NONE && out->metadata)
+		reader_error(r, PLACE_KEY(p, "metadata"), "metadata",
+			     "a converted file has none; leave out \"format\" "
+			     "or \"metadata\"");
+}
+
 static void read_output(struct reader *r, const struct place *p,
 			const struct json *v, struct output *out)
 {
-	bool text;
-
 	out->name = arena_strdup(r->keep, json_key(v));
 	out->required = true;
 	if (!reader_name(out->name, '_'))
@@ -111,16 +195,9 @@ static void read_output(struct reader *r, const struct place *p,
 	read_from(r, PLACE_KEY(p, "from"), json_get(v, "from"), out);
 	if (!read_type(r, p, v, &out->type))
 		return;
-	text = out->type == OUTPUT_TEXT || out->type == OUTPUT_JSON;
-	if (text && out->temp)
-		reader_error(r, PLACE_KEY(p, "temp"), "temp",
-			     "is for outputs that are files");
-	if (text && out->metadata)
-		reader_error(r, PLACE_KEY(p, "metadata"), "metadata",
-			     "is for outputs that are files");
-	if (out->type == OUTPUT_JSON && out->many)
-		reader_error(r, PLACE_KEY(p, "many"), "many",
-			     "a json output is given as it is, list or not");
+	if (out->type == OUTPUT_TEXT || out->type == OUTPUT_JSON)
+		check_text(r, p, out);
+	check_picture(r, p, v, out);
 }
 
 void read_outputs(struct reader *r, const struct place *p, const struct json *v)

@@ -15,18 +15,21 @@
  */
 
 /* ceilings for what an author can write */
-#define MANIFEST_BYTES_MAX  ((size_t)1 << 20)
-#define WORKFLOW_BYTES_MAX  ((size_t)16 << 20)
-#define WORKFLOW_NODES_MAX  10000
-#define INPUTS_MAX	    256
-#define OUTPUTS_MAX	    64
-#define TARGETS_MAX	    1024 /* of one input */
-#define CHOICES_MAX	    1024
-#define ENUM_MAX	    1024
-#define PLANS_MAX	    64
-#define EXAMPLES_MAX	    32
-#define STRING_LENGTH_MAX   1000000 /* the most that maxLength may say */
-#define STRING_LENGTH_USUAL 100000  /* where it says nothing */
+#define MANIFEST_BYTES_MAX    ((size_t)1 << 20)
+#define WORKFLOW_BYTES_MAX    ((size_t)16 << 20)
+#define WORKFLOW_NODES_MAX    10000
+#define OBJECT_INFO_BYTES_MAX ((size_t)32 << 20)
+#define BYPASS_MAX	      4	  /* inputs that may leave nodes out */
+#define BYPASS_NODES_MAX      256 /* of one input */
+#define INPUTS_MAX	      256
+#define OUTPUTS_MAX	      64
+#define TARGETS_MAX	      1024 /* of one input */
+#define CHOICES_MAX	      1024
+#define ENUM_MAX	      1024
+#define PLANS_MAX	      64
+#define EXAMPLES_MAX	      32
+#define STRING_LENGTH_MAX     1000000 /* the most that maxLength may say */
+#define STRING_LENGTH_USUAL   100000  /* where it says nothing */
 
 /* inputs.c, kinds.c */
 extern const struct key_set keys_input, keys_choice, keys_items;
@@ -48,6 +51,9 @@ const struct kind *kind_of(enum input_type type);
 /* Of an unknown key: which type it belongs to, as the end of a sentence. */
 const char *kind_hint(struct reader *r, const char *key);
 
+/* bypass.c */
+extern const struct key_set keys_absent;
+
 /* targets.c: fills in->targets or in->choices. */
 extern const struct key_set keys_target;
 void read_targets(struct reader *r, const struct place *p, const struct json *v,
@@ -64,7 +70,7 @@ void read_template(struct reader *r, const struct place *p,
 		   const struct json *v, struct target *t);
 
 /* outputs.c */
-extern const struct key_set keys_output;
+extern const struct key_set keys_output, keys_thumbnail;
 void read_outputs(struct reader *r, const struct place *p,
 		  const struct json *v);
 

@@ -88,6 +88,13 @@ static void put_output(struct json_writer *w, const struct output *o)
 	json_member_string(w, "type", output_type_name(o->type));
 	json_member_bool(w, "many", o->many);
 	json_member_bool(w, "required", o->required);
+	/* Only where they are there: contracts locked before know none. */
+	if (o->format != FORMAT_NONE)
+		json_member_string(w, "format", output_format_name(o->format));
+	if (o->thumbnail > 0)
+		json_member_bool(w, "thumbnail", true);
+	if (o->blurhash)
+		json_member_bool(w, "blurhash", true);
 	json_close(w, '}');
 }
 

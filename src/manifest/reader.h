@@ -16,6 +16,7 @@
  * lives for one load, on one thread. It collects every mistake with its place,
  * and never stops at the first.
  */
+struct object_info;
 struct workflow;
 
 struct reader {
@@ -26,6 +27,7 @@ struct reader {
 	const char *file;     /* "endpoints/portrait/manifest.json" */
 	const char *workflow; /* "workflow.json", for messages */
 	struct workflow *graph;
+	struct object_info *classes; /* object_info.c; NULL: not read yet */
 	struct endpoint *endpoint;
 	bool failed; /* something was added to errors */
 };

@@ -47,12 +47,10 @@ static bool wrong_format(struct reader *r, const struct json *root)
 }
 
 /* ["4", 0]: output 0 of node 4 */
-static const char *link_source(const struct json *v)
+static const char *link_source(const struct json *v, int64_t *slot)
 {
-	int64_t slot;
-
 	if (json_count(v) != 2 || !json_is(v, JSON_ARRAY) ||
-	    !json_int64(json_at(v, 1), &slot))
+	    !json_int64(json_at(v, 1), slot))
 		return NULL;
 	return json_string(json_at(v, 0));
 }
@@ -65,6 +63,7 @@ static void read_node(struct reader *r, const struct json_doc *doc,
 	const struct json *inputs = json_get(v, "inputs");
 
 	node->id = arena_strdup(&r->scratch, json_key(v));
+	node->span = json_span(doc, v);
 	node->class_type = json_string(json_get(v, "class_type"));
 	node->plugs = w->plugs + w->plug_count;
 	if (node->class_type == NULL) {
@@ -79,14 +78,17 @@ static void read_node(struct reader *r, const struct json_doc *doc,
 		flow_error(r, p, "node", "is no node: it has no \"inputs\"");
 		return;
 	}
+	node->inputs = json_span(doc, inputs);
 	json_each (input, inputs) {
-		const char *wired = link_source(input);
+		int64_t slot = 0;
+		const char *wired = link_source(input, &slot);
 
 		node->plugs[node->plug_count++] = (struct plug){
 			.name = arena_strdup(&r->scratch, json_key(input)),
 			.span = json_span(doc, input),
 			.wired =
 				wired ? arena_strdup(&r->scratch, wired) : NULL,
+			.slot = slot,
 		};
 	}
 	w->plug_count += node->plug_count;
@@ -372,6 +374,19 @@ static size_t measure(const struct workflow *w, size_t *holes)
 			len = len - plug->span.len + strlen(plug->fixed);
 	}
 	return len;
+}
+
+size_t workflow_place(const struct workflow *w, size_t at)
+{
+	size_t place = at;
+
+	for (size_t i = 0; i < w->plug_count; i++) {
+		const struct plug *plug = &w->plugs[i];
+
+		if (plug->fixed != NULL && plug->span.at < at)
+			place = place - plug->span.len + strlen(plug->fixed);
+	}
+	return place;
 }
 
 void workflow_graph(struct workflow *w, struct arena *keep, struct graph *out)

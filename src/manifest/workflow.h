@@ -20,6 +20,7 @@ struct plug {
 	const char *name;
 	struct json_span span; /* of the value */
 	const char *wired;     /* id of the node it is linked to, or NULL */
+	int64_t slot;	       /* … and which of its outputs */
 	const char *owner;     /* who writes it: a JSON Pointer, or NULL */
 	const char *fixed;     /* the value that `set` puts here, or NULL */
 	bool hole;
@@ -29,6 +30,8 @@ struct plug {
 struct node {
 	const char *id;
 	const char *class_type;
+	struct json_span span;	 /* of the whole node */
+	struct json_span inputs; /* of its "inputs" */
 	struct plug *plugs;
 	size_t plug_count;
 };
@@ -68,6 +71,9 @@ void workflow_hole(struct reader *r, const struct place *p,
 void workflow_no_node(struct reader *r, const struct place *p, const char *id,
 		      const char *input);
 
+/* Where a place of the workflow's text, which lies in no fixed value, is in the
+ * graph's. */
+size_t workflow_place(const struct workflow *w, size_t at);
 /* The text with the fixed values in it, and its holes; all in `keep`. */
 void workflow_graph(struct workflow *w, struct arena *keep, struct graph *out);
 

@@ -9,6 +9,7 @@
 #include "jobs/outputs.h"
 #include "media/kind.h"
 #include "media/strip.h"
+#include "run/convert_step.h"
 #include "run/steps.h"
 
 /* Of one job, all outputs together. */
@@ -156,23 +157,33 @@ static enum failure strip(struct slot *s, struct fetch *f, const struct want *w,
 	return FAILURE_NONE;
 }
 
+/* As it is to be given: clean, and of the format that is wanted. */
+static enum failure treat(struct slot *s, struct fetch *f, const struct want *w,
+			  struct media_facts *facts, struct converted *c)
+{
+	enum failure failed = FAILURE_NONE;
+
+	if (!w->metadata)
+		failed = strip(s, f, w, facts->kind);
+	if (failed == FAILURE_NONE)
+		failed = convert_output(s, w, f->sink, facts, c);
+	return failed;
+}
+
 /* The sink is gone after this. */
-static enum failure commit(struct slot *s, struct fetch *f,
-			   const struct want *w,
-			   const struct history_file *from, size_t index,
-			   struct output_file *out)
+static enum failure store(struct slot *s, struct fetch *f, const struct want *w,
+			  const struct history_file *from, size_t index,
+			  struct converted *c, struct output_file *out)
 {
 	int fd = f->sink != NULL ? file_sink_fd(f->sink) : f->scratch;
 	char *sha = arena_alloc(&s->arena, DIGEST_HEX_SIZE);
 	const struct media_type *t;
 	struct media_facts facts;
 	struct problem why = {0};
-	enum failure failed = FAILURE_NONE;
+	enum failure failed = FAILURE_INTERNAL;
 
-	if (!media_file_facts(fd, &facts))
-		failed = FAILURE_INTERNAL;
-	else if (!w->metadata)
-		failed = strip(s, f, w, facts.kind);
+	if (media_file_facts(fd, &facts))
+		failed = treat(s, f, w, &facts, c);
 	if (failed != FAILURE_NONE) {
 		file_sink_abort(f->sink);
 		return failed;
@@ -190,7 +201,19 @@ static enum failure commit(struct slot *s, struct fetch *f,
 			  why.detail, NULL);
 		return FAILURE_INTERNAL;
 	}
-	return FAILURE_NONE;
+	return convert_store(s, c, out);
+}
+
+static enum failure commit(struct slot *s, struct fetch *f,
+			   const struct want *w,
+			   const struct history_file *from, size_t index,
+			   struct output_file *out)
+{
+	struct converted c = CONVERTED_INIT;
+	enum failure failed = store(s, f, w, from, index, &c, out);
+
+	converted_finish(&c);
+	return failed;
 }
 
 static bool of_files(const struct want *w)
@@ -206,6 +229,7 @@ void collect_prepare(struct slot *s)
 		files = files || of_files(&s->recipe.wants[i]);
 	if (files && s->early == NULL && files_have_room(s->shared->files))
 		s->early = begin(s);
+	convert_prepare(s);
 }
 
 /* One try. *again: worth another one. */
@@ -439,6 +463,10 @@ static enum failure take(struct slot *s, const struct want *w,
 		s->detail = arena_printf(&s->arena,
 					 "the output %s cannot be cleaned of "
 					 "its metadata",
+					 w->name);
+	if (f == FAILURE_UNCONVERTED)
+		s->detail = arena_printf(&s->arena,
+					 "the output %s cannot be converted",
 					 w->name);
 	if (f == FAILURE_TOO_LARGE)
 		s->detail = arena_printf(&s->arena,

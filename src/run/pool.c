@@ -75,7 +75,9 @@ static void shared_init(struct shared *sh, const struct pool_options *o)
 {
 	sh->store = o->store;
 	sh->files = o->files;
+	sh->blobs = o->blobs;
 	sh->board = o->board;
+	sh->convert = o->convert;
 	sh->stall_ms = o->stall_ms;
 	sh->poll_ms = o->poll_ms > 0 ? o->poll_ms : 1;
 	sh->call_ms = o->call_timeout_ms;

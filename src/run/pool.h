@@ -7,9 +7,11 @@
 
 #include "base/attr.h"
 #include "base/problem.h"
+#include "jobs/blobs.h"
 #include "jobs/board.h"
 #include "jobs/files.h"
 #include "jobs/store.h"
+#include "run/convert.h"
 
 /*
  * The half of the house that runs jobs: the backends, their slots (threads
@@ -31,11 +33,13 @@ struct pool_options {
 	size_t count;
 	struct store *store;
 	struct files *files;
+	struct blobs *blobs; /* NULL where no job has input files */
 	struct board *board;
+	struct convert *convert;  /* for pictures (run/convert.h) */
 	int64_t stall_ms;	  /* no event and no progress for so long */
 	int64_t poll_ms;	  /* the slow look at the history; 2000 */
 	int64_t call_timeout_ms;  /* of one small HTTP call; 10000 */
-	int64_t fetch_timeout_ms; /* of one output file; 600000 */
+	int64_t fetch_timeout_ms; /* of one file, in or out; 600000 */
 	int64_t max_output_bytes; /* of one output file */
 	int64_t forget_after_ms;  /* rows of ended jobs live so long */
 };

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "run/prepare.h"
 #include "run/steps.h"
 
 /* The longest a slot waits for a backend or a job before it looks around. */
@@ -39,7 +40,7 @@ void slot_pause(struct slot *s, int64_t ms)
 const struct prompt *slot_prompt(struct slot *s)
 {
 	if (!s->prompt_tried)
-		s->prompt = prompt_create(s->job.prompt);
+		s->prompt = prompt_create(s->text);
 	s->prompt_tried = true;
 	return s->prompt;
 }
@@ -93,9 +94,10 @@ static void job_begin(struct slot *s)
 		  s->backend->name, "prompt", s->job.prompt_id, "attempt",
 		  log_num(s->job.attempts), "phase", phase_name(s->job.phase),
 		  NULL);
-	if (recipe_read(s->job.recipe, &s->arena, &s->recipe, &why))
+	if (recipe_read(s->job.recipe, &s->arena, &s->recipe, &why) &&
+	    prepare_names(s))
 		return;
-	log_event(LOG_ERROR, "recipe.unreadable", "job", s->job.id, "why",
+	log_event(LOG_ERROR, "job.unreadable", "job", s->job.id, "why",
 		  why.detail, NULL);
 	s->problem = submit_problem(s, PROBLEM_INTERNAL,
 				    "the job could not be read", NULL, 0);
@@ -181,11 +183,14 @@ static void between_jobs(struct slot *s)
 	s->job = (struct job){0};
 	s->recipe = (struct recipe){0};
 	s->history = (struct history){0};
-	s->resumed = s->posted = s->second_used = s->have_history = false;
+	s->resumed = s->posted = s->have_history = false;
+	s->freed = s->put_again = false;
 	s->prompt_tried = s->counted = s->fetching = false;
 	s->prompt = NULL;
 	s->early = NULL;
-	s->outputs = s->problem = s->detail = NULL;
+	s->outputs = s->problem = s->detail = s->text = NULL;
+	s->inputs = NULL;
+	s->input_count = 0;
 	s->folder = false;
 }
 

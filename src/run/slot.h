@@ -14,6 +14,7 @@
 #include "comfy/client.h"
 #include "comfy/history.h"
 #include "comfy/ws.h"
+#include "jobs/blobs.h"
 #include "jobs/board.h"
 #include "jobs/files.h"
 #include "jobs/job.h"
@@ -24,16 +25,20 @@
 #include "run/progress.h"
 #include "run/prompt.h"
 
+struct convert;
 struct health;
+struct input_file;
 
 /* What all slots share: set before their threads start, and kept until they
  * are joined. */
 struct shared {
 	struct store *store;
 	struct files *files;
+	struct blobs *blobs;
 	struct board *board;
 	struct ws *ws;
 	struct health *health;
+	struct convert *convert;
 	struct backend *backends;
 	size_t backend_count;
 
@@ -72,6 +77,9 @@ struct slot {
 	struct arena arena;
 	struct job job;
 	struct recipe recipe;
+	struct input_file *inputs; /* run/prepare.h */
+	size_t input_count;
+	const char *text; /* the job's prompt with the names of its files */
 	struct prompt *prompt; /* parsed late, see prompt.h */
 	struct progress_track track;
 	struct history history;
@@ -83,7 +91,8 @@ struct slot {
 	bool fetching;	     /* a cancel ends the call under way */
 	bool resumed;	     /* the attempt began before this process did */
 	bool posted;	     /* by this process */
-	bool second_used;    /* it was posted again after freeing memory */
+	bool freed;	     /* it was posted again after freeing memory */
+	bool put_again;	     /* … after its files were uploaded again */
 	bool prompt_tried;
 	bool have_history;
 	bool folder;  /* there may be one with files of this job */

@@ -13,26 +13,48 @@
 
 /*
  * Freed memory and an empty cache help against two things: too little memory,
- * and a cached run whose files are gone. The attempt keeps its prompt id: its
- * entry is dropped first, so the id is as unknown as before the first post and
- * a restart of ours right here finds it NOWHERE and posts.
+ * and a cached run whose files are gone; files uploaded anew against an input
+ * folder that was emptied. The attempt keeps its prompt id: its entry is
+ * dropped first, so the id is as unknown as before the first post and a restart
+ * of ours right here finds it NOWHERE and posts.
  */
 static enum failure post_again(struct slot *s, enum failure f)
 {
-	s->second_used = true;
+	bool free = failure_rule(f)->second == SECOND_FREE;
+
+	s->freed |= free;
+	s->put_again |= !free;
 	s->have_history = false;
+	s->problem = NULL;
 	log_event(LOG_INFO, "job.again", "job", s->job.id, "why",
 		  failure_rule(f)->name, "backend", s->backend->name, NULL);
-	(void)comfy_free(s->client, s->shared->call_ms);
+	if (free)
+		(void)comfy_free(s->client, s->shared->call_ms);
 	(void)comfy_forget(s->client, (const char(*)[ID_SIZE])s->job.prompt_id,
 			   1, s->shared->call_ms);
-	slot_pause(s, FREE_SETTLE_MS);
+	if (free)
+		slot_pause(s, FREE_SETTLE_MS);
 	return submit_prompt(s);
 }
 
 static bool second_chance(const struct slot *s, enum failure f)
 {
-	return failure_rule(f)->second && !s->second_used;
+	enum second second = failure_rule(f)->second;
+
+	return (second == SECOND_FREE && !s->freed) ||
+	       (second == SECOND_UPLOAD && !s->put_again);
+}
+
+/* Goes on with `step` after each second chance that there is. */
+static enum failure with_second_chances(struct slot *s, enum failure f,
+					enum failure (*step)(struct slot *))
+{
+	while (second_chance(s, f)) {
+		f = post_again(s, f);
+		if (f == FAILURE_NONE && step != NULL)
+			f = step(s);
+	}
+	return f;
 }
 
 /* Where a failed attempt goes from here. */
@@ -74,20 +96,15 @@ static enum phase give_up(struct slot *s, enum failure f)
 
 static enum phase step_submit(struct slot *s)
 {
-	enum failure f = submit_prompt(s);
+	enum failure f = with_second_chances(s, submit_prompt(s), NULL);
 
 	return f == FAILURE_NONE ? PHASE_SUBMITTED : give_up(s, f);
 }
 
 static enum phase step_watch(struct slot *s)
 {
-	enum failure f = watch_prompt(s);
+	enum failure f = with_second_chances(s, watch_prompt(s), watch_prompt);
 
-	if (second_chance(s, f)) {
-		f = post_again(s, f);
-		if (f == FAILURE_NONE)
-			f = watch_prompt(s);
-	}
 	return f == FAILURE_NONE ? PHASE_RAN : give_up(s, f);
 }
 
@@ -104,13 +121,9 @@ static enum failure watch_and_collect(struct slot *s)
 
 static enum phase step_collect(struct slot *s)
 {
-	enum failure f = watch_and_collect(s);
+	enum failure f =
+		with_second_chances(s, watch_and_collect(s), watch_and_collect);
 
-	if (second_chance(s, f)) {
-		f = post_again(s, f);
-		if (f == FAILURE_NONE)
-			f = watch_and_collect(s);
-	}
 	return f == FAILURE_NONE ? PHASE_SUCCEEDED : give_up(s, f);
 }
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "run/prepare.h"
 #include "run/steps.h"
 
 /* So often is a prompt posted, once it is sure that it is not there. */
@@ -28,22 +29,18 @@ static const struct {
 	{"custom_validation_failed", "was refused by the workflow"},
 };
 
-static void put_error(struct json_writer *w, const char *field,
-		      const struct node_error *e)
+static struct told_error in_words(const char *field, const struct node_error *e)
 {
-	const char *code = "refused", *detail = "was refused by the workflow";
+	struct told_error told = {field, "refused",
+				  "was refused by the workflow"};
 
 	for (size_t i = 0; e->type != NULL && i < COUNT(refusals); i++) {
 		if (strcmp(e->type, refusals[i].type) == 0) {
-			code = refusals[i].type;
-			detail = refusals[i].detail;
+			told.code = refusals[i].type;
+			told.detail = refusals[i].detail;
 		}
 	}
-	json_open(w, '{');
-	json_member_string(w, "pointer", field);
-	json_member_string(w, "code", code);
-	json_member_string(w, "detail", detail);
-	json_close(w, '}');
+	return told;
 }
 
 static bool same_input(const struct field *f, const struct node_error *e)
@@ -52,34 +49,41 @@ static bool same_input(const struct field *f, const struct node_error *e)
 	       strcmp(f->node, e->node) == 0 && strcmp(f->input, e->input) == 0;
 }
 
-static bool has_field(const struct recipe *r, const struct node_error *errors,
-		      size_t count)
+/* Those node inputs that are somebody's field. */
+static size_t tell(struct slot *s, const struct comfy_submission *sub,
+		   struct told_error out[PROBLEM_LIST_MAX])
 {
-	for (size_t e = 0; e < count; e++) {
+	const struct recipe *r = &s->recipe;
+	size_t n = 0;
+
+	for (size_t e = 0; e < sub->error_count; e++) {
 		for (size_t f = 0; f < r->field_count; f++) {
-			if (same_input(&r->fields[f], &errors[e]))
-				return true;
+			if (n < PROBLEM_LIST_MAX &&
+			    same_input(&r->fields[f], &sub->errors[e]))
+				out[n++] = in_words(r->fields[f].field,
+						    &sub->errors[e]);
 		}
 	}
-	return false;
+	return n;
 }
 
-static void put_errors(struct json_writer *w, const struct recipe *r,
-		       const struct node_error *errors, size_t count)
+static void put_errors(struct json_writer *w, const struct told_error *errors,
+		       size_t count)
 {
 	json_put_key(w, "errors");
 	json_open(w, '[');
-	for (size_t e = 0; e < count && e < PROBLEM_LIST_MAX; e++) {
-		for (size_t f = 0; f < r->field_count; f++) {
-			if (same_input(&r->fields[f], &errors[e]))
-				put_error(w, r->fields[f].field, &errors[e]);
-		}
+	for (size_t i = 0; i < count && i < PROBLEM_LIST_MAX; i++) {
+		json_open(w, '{');
+		json_member_string(w, "pointer", errors[i].field);
+		json_member_string(w, "code", errors[i].code);
+		json_member_string(w, "detail", errors[i].detail);
+		json_close(w, '}');
 	}
 	json_close(w, ']');
 }
 
 const char *submit_problem(struct slot *s, enum problem_code code,
-			   const char *detail, const struct node_error *errors,
+			   const char *detail, const struct told_error *errors,
 			   size_t count)
 {
 	const char *text;
@@ -91,8 +95,8 @@ const char *submit_problem(struct slot *s, enum problem_code code,
 	json_open(&w, '{');
 	json_member_string(&w, "code", problem_name(code));
 	json_member_string(&w, "detail", detail);
-	if (has_field(&s->recipe, errors, count))
-		put_errors(&w, &s->recipe, errors, count);
+	if (count > 0)
+		put_errors(&w, errors, count);
 	json_close(&w, '}');
 	text = arena_strdup(&s->arena, buf_over(&b) ? "{\"code\":\"internal\"}"
 						    : buf_str(&b));
@@ -100,16 +104,24 @@ const char *submit_problem(struct slot *s, enum problem_code code,
 	return text;
 }
 
+/* A file that is said not to be there was taken away since it was looked for:
+ * worth another try. */
 static enum failure rejected(struct slot *s, const struct comfy_submission *sub)
 {
-	bool ours = has_field(&s->recipe, sub->errors, sub->error_count);
+	struct told_error errors[PROBLEM_LIST_MAX];
+	size_t count = tell(s, sub, errors);
+	bool file = false;
 
+	for (size_t i = 0; i < sub->error_count; i++)
+		file = prepare_blame_input(s, sub->errors[i].node,
+					   sub->errors[i].input) ||
+		       file;
 	s->problem = submit_problem(
 		s, PROBLEM_WORKFLOW_REJECTED,
-		ours ? "the server did not take a value of the request"
-		     : failure_rule(FAILURE_REJECTED)->detail,
-		sub->errors, sub->error_count);
-	return FAILURE_REJECTED;
+		count > 0 ? "the server did not take a value of the request"
+			  : failure_rule(FAILURE_REJECTED)->detail,
+		errors, count);
+	return file ? FAILURE_UNREAD : FAILURE_REJECTED;
 }
 
 static void log_errors(const struct slot *s, const struct comfy_submission *sub)
@@ -153,7 +165,7 @@ static enum failure accepted(struct slot *s, const struct comfy_submission *sub)
 	log_errors(s, sub);
 	if (!leaves_out_wanted(s, sub))
 		return FAILURE_NONE;
-	(void)comfy_cancel(s->client, s->job.prompt_id, s->shared->call_ms);
+	watch_cancel(s);
 	return rejected(s, sub);
 }
 
@@ -185,7 +197,7 @@ static enum settled settle(struct slot *s)
 	return IS_UNKNOWN;
 }
 
-static enum failure before_post(struct slot *s)
+enum failure submit_told_to_end(struct slot *s)
 {
 	if (slot_leaving(s))
 		return FAILURE_STOP;
@@ -205,7 +217,7 @@ static enum comfy_outcome post(struct slot *s, struct comfy_submission *sub)
 		inbox_deaf(&s->inbox);
 	memset(sub, 0, sizeof(*sub));
 	s->posted = true;
-	return comfy_submit(s->client, s->job.prompt, strlen(s->job.prompt),
+	return comfy_submit(s->client, s->text, strlen(s->text),
 			    s->job.prompt_id, client_id, s->shared->call_ms,
 			    &s->arena, sub);
 }
@@ -243,9 +255,11 @@ enum failure submit_prompt(struct slot *s)
 			return f;
 	}
 	for (unsigned posts = 0; posts < POSTS; posts++) {
-		enum failure f = before_post(s);
+		enum failure f = submit_told_to_end(s);
 		struct comfy_submission sub;
 
+		if (f == FAILURE_NONE)
+			f = prepare_files(s);
 		if (f != FAILURE_NONE)
 			return f;
 		switch (post(s, &sub)) {

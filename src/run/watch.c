@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/log.h"
+#include "run/prepare.h"
 #include "run/steps.h"
 
 /* A short run costs no wake-up before its end; after it, progress is shown at
@@ -217,8 +218,7 @@ static enum failure look(struct slot *s, struct watch *w, bool ended)
 	return f;
 }
 
-/* Until the prompt is out of ComfyUI's queue, or for so long as is fair. */
-static void cancel_there(struct slot *s)
+void watch_cancel(struct slot *s)
 {
 	int64_t now = clock_monotonic_ms(), until = now + CANCEL_MS;
 	int64_t again = now, pause = SOON_MS;
@@ -251,7 +251,7 @@ static enum failure told_to_end(struct slot *s)
 	if (slot_leaving(s))
 		return FAILURE_STOP;
 	if (slot_canceled(s)) {
-		cancel_there(s);
+		watch_cancel(s);
 		/* The end is written down by the next start, if not here. */
 		return slot_leaving(s) ? FAILURE_STOP : FAILURE_CANCELED;
 	}
@@ -333,5 +333,6 @@ enum failure watch_prompt(struct slot *s)
 	if (f != FAILURE_NONE)
 		return f;
 	log_error(s);
-	return watch_verdict(&s->history);
+	f = watch_verdict(&s->history);
+	return f == FAILURE_RAISED ? prepare_blame_run(s) : f;
 }

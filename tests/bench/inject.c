@@ -101,7 +101,7 @@ static uint64_t no_random(void *ctx)
 static void do_render(struct bench *t)
 {
 	buf_clear(&t->prompt);
-	graph_render(&t->e.graph, t->fillings, &t->prompt);
+	graph_render(&t->e.graph, NULL, t->fillings, &t->prompt);
 	t->bytes += t->prompt.len;
 }
 

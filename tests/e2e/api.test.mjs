@@ -137,6 +137,59 @@ test('an unchanged job is 304', async () => {
 	assert.equal(b.status, 304);
 });
 
+test('If-None-Match: lists, weak tags, *', async () => {
+	const { json } = await run('color-card', {});
+	const contract = '/v1/color-card';
+	for (const path of [json.urls.self, contract]) {
+		const etag = (await gate.call(path)).headers.get('etag');
+		for (const [value, status] of [[etag, 304], [`W/${etag}`, 304],
+			[`"x", ${etag}`, 304], [`"x",W/"y" ,,${etag}`, 304],
+			['*', 304], ['"x"', 200], [`x${etag}x`, 200],
+			[etag.slice(1, -1), 200], [`"x${etag.slice(1)}`, 200]]) {
+			const r = await gate.call(path,
+				{ headers: { 'If-None-Match': value } });
+			assert.equal(r.status, status, value);
+			if (status === 304)
+				assert.equal(r.headers.get('etag'), etag);
+		}
+	}
+});
+
+test('the type of each problem leads to what it means', async () => {
+	const rows = [...readFileSync(join(top, 'docs/errors.md'), 'utf8')
+		.matchAll(/^\| `([a-z-]+)` \| (\d+) \| (.*) \| (.*) \|$/gm)];
+	assert.ok(rows.length > 20);
+	for (const [, name, status, when, help] of rows) {
+		const r = await gate.call(`/problems/${name}`, { token: false });
+		assert.equal(r.status, 200, name);
+		assert.equal(r.type, 'application/json');
+		assert.ok(r.json.title);
+		assert.deepEqual({ ...r.json, title: '' }, { title: '',
+			type: `/problems/${name}`, status: Number(status), when,
+			help });
+	}
+	const { json } = await gate.call('/v1/nothing');
+	const told = await gate.call(json.type, { token: false });
+	assert.equal(told.json.title, json.title);
+	assert.equal((await gate.call(json.type, { token: false,
+		method: 'HEAD' })).status, 200);
+	for (const name of ['none', 'other', 'Gone', '']) {
+		const r = await gate.call(`/problems/${name}`, { token: false });
+		assert.equal(r.status, 404, name);
+	}
+});
+
+test('HEAD of an endpoint', async () => {
+	const get = await gate.call('/v1/portrait');
+	const head = await gate.call('/v1/portrait', { method: 'HEAD' });
+	assert.equal(head.status, 200);
+	assert.equal(head.bytes.length, 0);
+	for (const name of ['etag', 'content-type', 'content-length'])
+		assert.equal(head.headers.get(name), get.headers.get(name), name);
+	const list = await gate.call('/v1/endpoints', { method: 'HEAD' });
+	assert.equal(list.status, 200);
+});
+
 test('the events of a job: status, progress, end', async () => {
 	const r = await run('portrait', { prompt: 'x', steps: 8 },
 		{ headers: { Prefer: 'respond-async' } });

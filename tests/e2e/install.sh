@@ -49,9 +49,22 @@ readable() {
 
 nothing_else() {
 	find "$root" -type f | sed "s|^$usr/||" |
-		grep -v -E '^(bin/comfygate|share/(doc/)?comfygate/)' >"$dir/more"
+		grep -v -E -e '^(bin/comfygate|share/(doc/)?comfygate/)' \
+			-e '^libexec/comfygate-media$' >"$dir/more"
 	cat "$dir/more"
 	[ ! -s "$dir/more" ]
+}
+
+# Found from where it lies; without libvips there is none.
+helper() {
+	[ -x "${BUILD:-build}/comfygate-media" ] || return 0
+	cp -r "$usr/share/comfygate/endpoints/color-card" "$dir/small" &&
+		sed -i 's|"from": "2.images"|&, "blurhash": true|' \
+			"$dir/small/manifest.json" || return 1
+	(cd / && "$usr/bin/comfygate" check "$dir/small") &&
+		rm "$usr/libexec/comfygate-media" || return 1
+	(cd / && "$usr/bin/comfygate" check "$dir/small") 2>&1 |
+		grep 'needs the program comfygate-media'
 }
 
 docs() {
@@ -73,5 +86,6 @@ ok 'so are the files for nginx' same nginx "$usr/share/comfygate/nginx"
 ok 'documentation, schema and license' docs
 ok 'nothing beside that' nothing_else
 ok 'anybody may read it, whatever the umask was' readable
+ok 'what converts pictures is found, or told to be missing' helper
 echo "1..$count"
 [ "$failed" -eq 0 ]

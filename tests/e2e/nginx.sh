@@ -203,8 +203,8 @@ titles() {
 		cut -d '"' -f 4 | sort -u >"$dir/titles"
 	test -s "$dir/titles" || return 1
 	while IFS= read -r title; do
-		grep -qF "\"$title\"" "$top/src/api/answer.c" || {
-			echo "not in src/api/answer.c: $title"
+		grep -qF "\"$title\"" "$top/src/api/problem_table.c" || {
+			echo "not in src/api/problem_table.c: $title"
 			return 1
 		}
 	done <"$dir/titles"
@@ -292,13 +292,16 @@ test_files() {
 	get '/v1/file?job/link'
 	ok 'a symbolic link is not followed' problem 403 forbidden
 	get '/v1/file?up/outside'
-	ok 'nor one on the way' problem 404 not-found
+	ok 'nor one on the way' problem 410 gone
 	get '/v1/file?../outside'
 	ok 'nor ..' no status 200
 	get '/v1/file?job/'
 	ok 'a folder is not listed' problem 403 forbidden
 	get '/v1/file?job/gone'
-	ok 'a file that is gone' problem 404 not-found
+	ok 'a file that went after the daemon looked' problem 410 gone
+	ok 'and is not to be cached' has 'cache-control: no-store'
+	get '/v1/file?job/gone' -I
+	ok 'HEAD of it' status 410
 	get '/v1/file?job/0&expires=9&signature=topsecret'
 	ok 'no signature in the access log' no grep -q topsecret \
 		"$dir/ng/logs/access.log"

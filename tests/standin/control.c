@@ -20,10 +20,12 @@ static void print_state(const struct world *w, struct str *s)
 		   n->succeeded, n->failed, n->interrupted);
 	str_printf(s,
 		   "\"interrupts\": %ld, \"frees\": %ld, \"uploads\": %ld, "
-		   "\"views\": %ld, \"histories\": %ld, \"requests\": %ld, "
+		   "\"uploads_begun\": %ld, \"views\": %ld, \"histories\": "
+		   "%ld, \"requests\": %ld, "
 		   "\"nodes_run\": %ld, \"restarts\": %ld, ",
-		   n->interrupts, n->frees, n->uploads, n->views, n->histories,
-		   n->requests, n->nodes_run, n->restarts);
+		   n->interrupts, n->frees, n->uploads, n->uploads_begun,
+		   n->views, n->histories, n->requests, n->nodes_run,
+		   n->restarts);
 	str_printf(s,
 		   "\"sockets\": %zu, \"sockets_opened\": %ld, \"pending\": "
 		   "%zu, \"running\": %s, \"history\": %zu, \"blocked\": %s, "
@@ -171,6 +173,12 @@ static void restart(struct conn *c)
 	http_empty(c, 200);
 }
 
+static void wipe_input(struct conn *c)
+{
+	file_remove_tree(c->w->input_dir, false);
+	http_empty(c, 200);
+}
+
 static void sockets(struct conn *c, bool close)
 {
 	pthread_mutex_lock(&c->w->lock);
@@ -187,9 +195,12 @@ static void configure(struct conn *c)
 	struct jdoc *d = json_parse(str_text(&c->body), c->body.len);
 
 	pthread_mutex_lock(&c->w->lock);
-	if (d)
+	if (d) {
 		c->w->step_ms =
 			(int)json_int(json_root(d), "step_ms", c->w->step_ms);
+		c->w->max_body = (size_t)json_int(json_root(d), "max_body",
+						  (int64_t)c->w->max_body);
+	}
 	pthread_mutex_unlock(&c->w->lock);
 	json_free(d);
 	http_empty(c, d ? 200 : 400);
@@ -235,6 +246,7 @@ static bool happened(struct world *w, const char *e)
 	       reached(e, "interrupts", n->interrupts) ||
 	       reached(e, "frees", n->frees) ||
 	       reached(e, "uploads", n->uploads) ||
+	       reached(e, "uploads_begun", n->uploads_begun) ||
 	       reached(e, "views", n->views) ||
 	       reached(e, "histories", n->histories) ||
 	       reached(e, "sockets", (long)ws_count(w)) ||
@@ -324,6 +336,8 @@ void control_request(struct conn *c)
 		release(c);
 	else if (!strcmp(path, "restart") && post)
 		restart(c);
+	else if (!strcmp(path, "wipe-input") && post)
+		wipe_input(c);
 	else if (!strcmp(path, "close-sockets") && post)
 		sockets(c, true);
 	else if (!strcmp(path, "deafen-sockets") && post)

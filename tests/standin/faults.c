@@ -29,6 +29,9 @@ static const char *const kinds[] = {
 	"bad-json",
 	"huge-answer",
 	"evil-names",
+	"wipe-input",
+	"upload-cut",
+	"mask-unwritten",
 };
 
 static bool known(const char *kind)
@@ -259,6 +262,8 @@ static void play(struct world *w, const struct fault *f)
 	}
 	if (!strcmp(f->kind, "close-socket"))
 		ws_close_all(w);
+	else if (!strcmp(f->kind, "wipe-input"))
+		file_remove_tree(w->input_dir, false);
 	else if (!strcmp(f->kind, "deaf-socket"))
 		ws_forget_all(w);
 	else if (!strcmp(f->kind, "stall-socket"))
@@ -270,9 +275,9 @@ static void play(struct world *w, const struct fault *f)
 void faults_moment(struct world *w, const char *at, struct run *r,
 		   struct job *j, const struct enode *n)
 {
-	static const char *const list[] = {"crash", "close-socket",
+	static const char *const list[] = {"crash",	  "close-socket",
 					   "deaf-socket", "stall-socket",
-					   "restart"};
+					   "wipe-input",  "restart"};
 	struct fault *f;
 	size_t i;
 

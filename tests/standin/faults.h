@@ -35,8 +35,9 @@ const struct fault *fault_for_path(struct world *w, const char *kind,
 				   const char *path);
 
 /*
- * Something happens at a moment of a prompt's life: submit, queued, run,
- * success, end. Plays crash, restart, close-socket, deaf-socket, stall-socket.
+ * Something happens at a moment of a prompt's life: arrive, submit, run,
+ * success, end. Plays crash, restart, close-socket, deaf-socket, stall-socket,
+ * wipe-input. j is NULL at "arrive".
  * n is the node at "run", else NULL. Lock held.
  */
 void faults_moment(struct world *w, const char *at, struct run *r,

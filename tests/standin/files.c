@@ -217,6 +217,27 @@ out:
 	return fine;
 }
 
+bool files_put(struct world *w, const char *type, const char *subfolder,
+	       const char *name, const struct str *bytes)
+{
+	const char *root = files_dir(w, type);
+	struct str path = {0};
+	bool fine = root != NULL;
+
+	pthread_mutex_lock(&w->lock);
+	if (fine && w->fast)
+		keep(w, type, subfolder, name, bytes);
+	pthread_mutex_unlock(&w->lock);
+	if (!fine || w->fast)
+		return fine;
+	str_printf(&path, "%s/%s", root, subfolder);
+	file_mkdirs(path.p);
+	str_printf(&path, "/%s", name);
+	fine = file_write(path.p, bytes->p, bytes->len);
+	str_free(&path);
+	return fine;
+}
+
 bool files_memory(struct world *w, const char *type, const char *subfolder,
 		  const char *name, struct str *out)
 {

@@ -20,6 +20,11 @@ MUST_USE bool files_save(struct world *w, const char *type, const char *prefix,
 			 const char *ending, int width, int height,
 			 const struct str *bytes, struct str *name,
 			 struct str *subfolder);
+/* Stores one under the very name. False when there is no such type or the disk
+ * says no. Worker only; takes the lock. */
+MUST_USE bool files_put(struct world *w, const char *type,
+			const char *subfolder, const char *name,
+			const struct str *bytes);
 /* a file kept in memory; false when there is none. Lock held. */
 bool files_memory(struct world *w, const char *type, const char *subfolder,
 		  const char *name, struct str *out);

@@ -6,8 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-#define MAX_BODY ((size_t)100 * 1024 * 1024 + 8192)
-
 struct session {
 	struct conn *http;
 	struct socket *ws;
@@ -330,9 +328,13 @@ static int begin_request(struct conn *c, const char *path)
 	c->method = method < 0 ? M_GET : (enum method)method;
 	pthread_mutex_lock(&c->w->lock);
 	c->w->counters.requests++;
-	pthread_mutex_unlock(&c->w->lock);
 	c->api = !strncmp(path, "/api/", 5);
 	c->path = mem_text(c->api ? path + 4 : path);
+	if (!strncmp(c->path, "/upload/", 8)) {
+		c->w->counters.uploads_begun++;
+		world_changed(c->w);
+	}
+	pthread_mutex_unlock(&c->w->lock);
 	read_args(c);
 	c->forbidden = !origin_fits(c->w, c->wsi);
 	c->range = copy_header(c->wsi, WSI_TOKEN_HTTP_RANGE);
@@ -343,7 +345,7 @@ static int begin_request(struct conn *c, const char *path)
 	encoding = copy_header(c->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING);
 	length = copy_header(c->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH);
 	c->chunked = encoding && strstr(encoding, "chunked");
-	if (length && strtoull(length, NULL, 10) > MAX_BODY)
+	if (length && strtoull(length, NULL, 10) > c->w->max_body)
 		c->too_big = true;
 	/* nothing takes a body but POST: all else is answered at once */
 	c->no_length = c->method != M_POST || (!length && !c->chunked);
@@ -385,7 +387,7 @@ static int body_piece(struct conn *c, const char *p, size_t len)
 {
 	if (!c->busy || c->done)
 		return 0;
-	if (c->body.len + len > MAX_BODY)
+	if (c->body.len + len > c->w->max_body)
 		c->too_big = true;
 	else if (!c->chunked)
 		str_add(&c->body, p, len);

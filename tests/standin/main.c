@@ -290,6 +290,7 @@ int main(int argc, char **argv)
 		.listen = "127.0.0.1",
 		.port = 8188,
 		.keep = 1000,
+		.max_body = (size_t)100 * 1024 * 1024 + 8192,
 	};
 	pthread_condattr_t attr;
 

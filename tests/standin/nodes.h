@@ -28,6 +28,7 @@ bool node_contains(struct run *r, struct enode *n);
 
 /* pretended ones */
 bool node_loader(struct run *r, struct enode *n);
+bool node_load_file(struct run *r, struct enode *n);
 bool node_condition(struct run *r, struct enode *n);
 bool node_empty_latent(struct run *r, struct enode *n);
 bool node_latent_upscale(struct run *r, struct enode *n);
@@ -39,6 +40,9 @@ bool node_encode(struct run *r, struct enode *n);
 bool node_pass(struct run *r, struct enode *n);
 bool node_create_video(struct run *r, struct enode *n);
 bool node_save_video(struct run *r, struct enode *n);
+
+/* ours: whatever a test wants to have come out */
+bool node_result(struct run *r, struct enode *n);
 
 /* the recorder's own test nodes */
 bool node_rc_raise(struct run *r, struct enode *n);

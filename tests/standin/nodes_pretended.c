@@ -16,6 +16,29 @@ bool node_loader(struct run *r UNUSED, struct enode *n)
 	return true;
 }
 
+/* LoadAudio, LoadVideo: what the file holds is not looked at, but how much */
+bool node_load_file(struct run *r, struct enode *n)
+{
+	const char *name =
+		json_text(n->inputs, n->class->required_spec->child->key);
+	struct str path = {0}, bytes = {0};
+	char text[32];
+	bool fine;
+
+	files_annotated(r->w, name ? name : "", "input", &path);
+	fine = file_read(path.p, &bytes);
+	if (fine) {
+		snprintf(text, sizeof(text), "%zu bytes", bytes.len);
+		run_out(n, 0, value_text(V_TEXT, text));
+	} else {
+		run_raise(r, "FileNotFoundError",
+			  "[Errno 2] No such file or directory: '%s'", path.p);
+	}
+	str_free(&path);
+	str_free(&bytes);
+	return fine;
+}
+
 /* stands for all that went into it: the node's own hash says that */
 bool node_condition(struct run *r UNUSED, struct enode *n)
 {

@@ -318,6 +318,7 @@ void queue_prompt(struct world *w, const char *body, size_t len,
 
 	out->status = doc ? 200 : 500;
 	pthread_mutex_lock(&w->lock);
+	faults_moment(w, "arrive", NULL, NULL, NULL);
 	f = fault_for_prompt(w, "submit-500", NULL, body);
 	if (f)
 		out->status = f->status ? f->status : 500;

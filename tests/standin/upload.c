@@ -1,4 +1,5 @@
 #include "upload.h"
+#include "faults.h"
 #include "files.h"
 #include "image.h"
 
@@ -241,23 +242,46 @@ static int apply_mask(struct conn *c, const struct form *f, const char *path)
 	return rc;
 }
 
+static bool fires(struct conn *c, const char *fault)
+{
+	bool yes;
+
+	pthread_mutex_lock(&c->w->lock);
+	yes = fault_for_path(c->w, fault, c->path) != NULL;
+	pthread_mutex_unlock(&c->w->lock);
+	return yes;
+}
+
+static bool write_file(struct conn *c, const struct form *f, const char *path,
+		       bool mask)
+{
+	if (mask)
+		return fires(c, "mask-unwritten") ||
+		       apply_mask(c, f, path) != -2;
+	return file_write(path, f->image.p, f->image.len);
+}
+
 static void store(struct conn *c, struct form *f, const char *dir, bool mask)
 {
 	struct str folder = {0}, name = {0}, path = {0};
-	bool fine = true;
+	bool write, fine = true;
 
 	str_printf(&folder, "%s/%s", dir, f->subfolder ? f->subfolder : "");
 	file_mkdirs(folder.p);
-	if (choose(folder.p, f, &name, &path)) {
-		if (mask)
-			fine = apply_mask(c, f, path.p) != -2;
+	write = choose(folder.p, f, &name, &path);
+	if (write && fires(c, "upload-cut")) {
+		if (file_write(path.p, f->image.p, f->image.len / 2))
+			http_drop(c);
 		else
-			fine = file_write(path.p, f->image.p, f->image.len);
+			http_crash(c);
+	} else {
+		if (write)
+			fine = write_file(c, f, path.p, mask);
+		if (fine)
+			answer(c, name.p, f);
+		else
+			http_crash(c);
 	}
-	if (fine)
-		answer(c, name.p, f);
-	else
-		http_crash(c);
 	str_free(&folder);
 	str_free(&name);
 	str_free(&path);

@@ -385,7 +385,7 @@ static bool own_check(struct check *c, struct vnode *n, const struct jv *inputs)
 	fine = !stat(path.p, &st);
 	if (!fine) {
 		str_printf(&details, "%s - Invalid %s file: %s", name,
-			   !strcmp(name, "file") ? "video" : "image", v->text);
+			   !strcmp(name, "file") ? "video" : name, v->text);
 		str_printf(&extra, "\"input_name\": \"%s\"", name);
 		add_error(n, "custom_validation_failed",
 			  "Custom validation failed for node", details.p,

@@ -70,7 +70,7 @@ struct received {
 struct counters {
 	long prompts, accepted, finished, succeeded, failed, interrupted;
 	long interrupts, frees, uploads, views, sockets_opened, restarts;
-	long requests, nodes_run, histories;
+	long requests, nodes_run, histories, uploads_begun;
 };
 
 struct mem_file {
@@ -95,7 +95,8 @@ struct world {
 	struct strv models; /* kind/name */
 	char temp_tag[8];
 
-	int step_ms; /* of one pretended sampler step */
+	int step_ms;	 /* of one pretended sampler step */
+	size_t max_body; /* as --max-upload-size sets it */
 
 	struct lws_context *lws;
 	bool wake_pending;

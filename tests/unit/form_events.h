@@ -48,6 +48,20 @@ static inline bool form_end(void *ctx)
 static const struct multipart_events form_events = {form_begin, form_data,
 						    form_end};
 
+/* In two pieces, cut at `cut`. */
+static inline bool form_read_cut(const char *type, const char *bytes, size_t n,
+				 size_t cut, struct form_events *e,
+				 struct problem *why)
+{
+	struct multipart *m = multipart_create(type, &form_events, e, why);
+	bool good = m != NULL && multipart_feed(m, bytes, cut, why) &&
+		    multipart_feed(m, bytes + cut, n - cut, why) &&
+		    multipart_finish(m, why);
+
+	multipart_destroy(m);
+	return good;
+}
+
 /* Feeds all of it in pieces of `piece` bytes (0: of changing sizes, by seed).
  * True where it is a whole form. */
 static inline bool form_read(const char *type, const void *bytes, size_t n,

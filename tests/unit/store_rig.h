@@ -15,7 +15,9 @@
 #include "base/file.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "jobs/blobs.h"
 #include "jobs/files.h"
+#include "jobs/job_files.h"
 #include "jobs/store.h"
 #include "remove_tree.h"
 #include "tap.h"
@@ -37,8 +39,9 @@
 	} while (0)
 
 struct rig {
-	char folder[64], path[96], root[96];
+	char folder[64], path[96], root[96], inputs[96];
 	struct files *files;
+	struct blobs *blobs; /* while the store is open */
 	struct store *store;
 	struct store_reader *reader;
 	struct arena arena;
@@ -53,9 +56,13 @@ static inline bool rig_try_open(struct rig *r, struct problem *why)
 				  .listen = r->listen,
 				  .listen_ctx = r->listen_ctx};
 
+	o.blobs = r->blobs = blobs_open(r->inputs, r->files, why);
+	rig_must(r->blobs != NULL);
 	r->store = store_open(&o, why);
-	if (r->store == NULL)
+	if (r->store == NULL) {
+		blobs_close(r->blobs);
 		return false;
+	}
 	r->reader = store_reader_open(r->store, why);
 	rig_must(r->reader != NULL);
 	return true;
@@ -75,6 +82,7 @@ static inline void rig_close(struct rig *r)
 {
 	store_reader_close(r->reader);
 	store_close(r->store);
+	blobs_close(r->blobs);
 	r->reader = NULL;
 	r->store = NULL;
 }
@@ -95,6 +103,7 @@ static inline void rig_folder(struct rig *r)
 	rig_must(mkdtemp(r->folder) != NULL);
 	snprintf(r->path, sizeof(r->path), "%s/jobs.db", r->folder);
 	snprintf(r->root, sizeof(r->root), "%s/files", r->folder);
+	snprintf(r->inputs, sizeof(r->inputs), "%s/blobs", r->folder);
 	r->files = files_open(r->root, 0, &why);
 	rig_must(r->files != NULL);
 	log_set_level(LOG_NONE);
@@ -313,6 +322,48 @@ static inline void rig_file(struct rig *r, const char *job, const char *name)
 
 	rig_must(s != NULL && file_sink_write(s, "bytes", 5));
 	rig_must(file_sink_commit(s, name, &size, sha, &why));
+}
+
+/* ---- input files ---- */
+
+/* Committed, and pinned once. */
+static inline void rig_blob(struct rig *r, const char *text,
+			    char sha256[DIGEST_HEX_SIZE])
+{
+	struct problem why = {0};
+	struct blob_draft *d = blob_begin(r->blobs, 1 << 20, &why);
+	int64_t size;
+
+	rig_must(d != NULL && blob_write(d, text, strlen(text)));
+	rig_must(blob_commit(d, sha256, &size, &why));
+}
+
+static inline bool rig_blob_there(struct rig *r, const char *sha256)
+{
+	int fd = blobs_file(r->blobs, sha256);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* job.files of one file: of that blob, or one that is to be fetched. */
+static inline const char *rig_files(struct arena *a, const char *sha256)
+{
+	static const size_t at[] = {3};
+	struct job_file f = {.field = "/photo",
+			     .sha256 = sha256,
+			     .url = sha256 == NULL ? "https://a/b" : NULL,
+			     .at = at,
+			     .at_count = 1};
+	struct buf b;
+	const char *text;
+
+	buf_init(&b, 4096);
+	job_files_write(&f, 1, &b);
+	text = arena_strdup(a, buf_str(&b));
+	buf_finish(&b);
+	return text;
 }
 
 /* By another connection, as an administrator would. */

@@ -31,6 +31,8 @@ static void write_folder(struct place_of_test *p, const char *folder,
 	rig_file(p, path, workflow);
 }
 
+static struct manifest_host host = {input_check_example, true};
+
 /* A load and what it says. */
 struct load {
 	struct arena arena;
@@ -44,8 +46,7 @@ static void load(struct load *l, const struct place_of_test *p,
 	*l = (struct load){.arena = {0}};
 	problem_list_init(&l->errors, &l->arena);
 	problem_list_init(&l->notices, &l->arena);
-	l->c = catalogue_load(p->dir, before, input_check_example, &l->errors,
-			      &l->notices);
+	l->c = catalogue_load(p->dir, before, &host, &l->errors, &l->notices);
 }
 
 static void unload(struct load *l)

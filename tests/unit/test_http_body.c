@@ -9,7 +9,8 @@
 static struct {
 	struct box box;
 	unsigned made, ended, destroyed;
-	bool hold; /* the first write waits until this falls */
+	unsigned elsewhere; /* broken off, not destroyed where it was read */
+	bool hold;	    /* the first write waits until this falls */
 	unsigned held;
 } seen;
 
@@ -18,6 +19,7 @@ struct counting {
 	size_t most; /* more is refused */
 	size_t bytes;
 	unsigned long sum;
+	pthread_t reader;
 	bool ended;
 };
 
@@ -71,6 +73,7 @@ static bool sink_write(struct body_sink *s, const void *bytes, size_t n)
 	const unsigned char *at = bytes;
 
 	wait_while_held();
+	c->reader = pthread_self();
 	c->bytes += n;
 	for (size_t i = 0; i < n; i++)
 		c->sum += at[i];
@@ -85,6 +88,11 @@ static void sink_end(struct body_sink *s)
 
 static void sink_destroy(struct body_sink *s)
 {
+	const struct counting *c = (struct counting *)(void *)s;
+
+	if (!c->ended && c->bytes > 0 &&
+	    !pthread_equal(c->reader, pthread_self()))
+		count(&seen.elsewhere);
 	free(s);
 	count(&seen.destroyed);
 }
@@ -163,6 +171,22 @@ static void test_sizes(struct rig *g)
 	}
 	close(fd);
 	ok(await(&seen.destroyed, seen.made), "every sink is destroyed");
+}
+
+static void test_bytewise(struct rig *g)
+{
+	char want[100], *body = make_body(50, want);
+	int fd = rig_connect(g);
+	struct buf wire;
+
+	buf_init(&wire, 65536);
+	fcgi_request(&wire, 1, true, "POST", "/sink", NULL, body, 50);
+	for (size_t i = 0; i < wire.len; i++)
+		fcgi_send(fd, wire.at + i, 1);
+	ok(rig_expect(fd, 1, 200, want), "byte by byte");
+	buf_finish(&wire);
+	free(body);
+	close(fd);
 }
 
 /* One who says enough is sent no more, and the caller still hears. */
@@ -256,6 +280,20 @@ static void test_hang_up(struct rig *g)
 	close(fd);
 }
 
+/* The beginning of a body and the hang-up are found at once. */
+static void test_hang_up_at_once(struct rig *g)
+{
+	unsigned made = seen.made;
+	struct rig_hold h;
+
+	rig_hold_begin(&h, g);
+	close(send_part(g, 100000));
+	rig_hold_end(&h);
+	ok(await(&seen.destroyed, made + 1) && seen.ended < seen.made,
+	   "one who is gone already when his body begins");
+	box_finish(&h.box);
+}
+
 static void test_garbage(struct rig *g)
 {
 	unsigned made = seen.made;
@@ -273,6 +311,7 @@ static void test_garbage(struct rig *g)
 static void test_full(struct rig *g)
 {
 	char want[100], *body = make_body(100, want);
+	char more[100], *large = make_body(100000, more);
 	unsigned made = seen.made;
 	int fd[4], one = rig_connect(g);
 
@@ -285,6 +324,8 @@ static void test_full(struct rig *g)
 	ok(rig_expect(one, 1, 200, "served"), "the loop serves meanwhile");
 	rig_send(one, 2, true, "POST", "/sink", NULL, body, 100);
 	ok(rig_expect(one, 2, 503, "refused"), "a fifth is turned away");
+	rig_send(one, 2, true, "POST", "/sink", NULL, large, 100000);
+	ok(rig_expect(one, 2, 503, "refused"), "… however large");
 	set_hold(false);
 	for (int i = 0; i < 4; i++) {
 		fcgi_send(fd[i], "\1\5\0\1\0\0\0\0", 8);
@@ -294,6 +335,7 @@ static void test_full(struct rig *g)
 	rig_send(one, 3, true, "POST", "/sink", NULL, body, 100);
 	ok(rig_expect(one, 3, 200, want), "then there is room again");
 	close(one);
+	free(large);
 	free(body);
 }
 
@@ -337,6 +379,37 @@ static void test_stop(void)
 		close(fd[i]);
 }
 
+/* A sender who never pauses is broken off, too. */
+static void *send_on(void *arg)
+{
+	static const char zeros[32768];
+	struct buf record;
+	int fd = *(int *)arg;
+
+	buf_init(&record, 40000);
+	fcgi_record(&record, 5, 1, zeros, sizeof(zeros), 0);
+	while (fcgi_send(fd, record.at, record.len))
+		;
+	buf_finish(&record);
+	return NULL;
+}
+
+static void test_stop_endless(void)
+{
+	struct rig *g = start(64, FCGI_PATIENCE_MS);
+	unsigned made = seen.made, ended = seen.ended;
+	int fd = send_part(g, 1000);
+	pthread_t sender;
+
+	pthread_create(&sender, NULL, send_on, &fd);
+	ok(await(&seen.made, made + 1), "a body without an end");
+	rig_stop(g);
+	pthread_join(sender, NULL);
+	ok(seen.ended == ended && seen.destroyed == seen.made,
+	   "a stop ends it");
+	close(fd);
+}
+
 int main(void)
 {
 	struct rig *g;
@@ -345,10 +418,12 @@ int main(void)
 	box_init(&seen.box);
 	g = start(64, FCGI_PATIENCE_MS);
 	test_sizes(g);
+	test_bytewise(g);
 	test_enough(g);
 	test_memory_as_ever(g);
 	test_parallel(g);
 	test_hang_up(g);
+	test_hang_up_at_once(g);
 	test_garbage(g);
 	server_work(g->server, work, &worked);
 	ok(await(&worked, 1), "other work");
@@ -358,6 +433,8 @@ int main(void)
 	rig_stop(g);
 	test_slow();
 	test_stop();
+	test_stop_endless();
+	ok(seen.elsewhere == 0, "what is broken off goes on its own thread");
 	ok(seen.made == seen.destroyed, "%u sinks, all destroyed", seen.made);
 	box_finish(&seen.box);
 	return tap_done();

@@ -317,50 +317,12 @@ static void await_idle(struct rig *g)
 		sched_yield();
 }
 
-/* Holds the loop until told, so that what a test sends meanwhile is there
- * when it goes on. */
-struct hold {
-	struct box box;
-	bool held, let_go;
-};
-
-static void hold_loop(void *arg)
-{
-	struct hold *h = arg;
-
-	box_lock(&h->box);
-	h->held = true;
-	box_wake(&h->box);
-	while (!h->let_go)
-		(void)box_wait(&h->box, clock_monotonic_ms() + 1000);
-	box_unlock(&h->box);
-}
-
-static void hold_begin(struct hold *h, struct rig *g)
-{
-	box_init(&h->box);
-	h->held = h->let_go = false;
-	server_post(g->server, hold_loop, h);
-	box_lock(&h->box);
-	while (!h->held)
-		(void)box_wait(&h->box, clock_monotonic_ms() + 1000);
-	box_unlock(&h->box);
-}
-
-static void hold_end(struct hold *h)
-{
-	box_lock(&h->box);
-	h->let_go = true;
-	box_wake(&h->box);
-	box_unlock(&h->box);
-}
-
 static void test_drain(void)
 {
 	struct server_options o = rig_options();
 	struct rig *g = rig_start(&o);
 	int idle = rig_connect(g), busy = rig_connect(g), sent, waits;
-	struct hold h;
+	struct rig_hold h;
 
 	rig_get(idle, 1, "/hello", "a");
 	rig_get(busy, 1, "/park", "b");
@@ -369,12 +331,12 @@ static void test_drain(void)
 	ok(rig_expect(idle, 1, 200, "a") && rig_expect(sent, 1, 200, "c") &&
 		   rig_await(g, &g->parked, 1),
 	   "one idle, one waiting, one more");
-	hold_begin(&h, g);
+	rig_hold_begin(&h, g);
 	rig_get(sent, 1, "/hello", "d");
 	waits = rig_connect(g);
 	rig_get(waits, 1, "/hello", "e");
 	server_drain(g->server);
-	hold_end(&h);
+	rig_hold_end(&h);
 	ok(rig_expect(sent, 1, 200, "d") && fcgi_closed(sent),
 	   "a request that was on its way is still answered");
 	ok(rig_expect(waits, 1, 200, "e") && fcgi_closed(waits),

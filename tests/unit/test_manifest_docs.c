@@ -73,7 +73,7 @@ int main(void)
 		check_block(&p, block, ++count);
 		free(block);
 	}
-	ok(count == 3, "three manifests");
+	ok(count == 4, "four manifests");
 	free(page);
 	rig_close(&p);
 	return tap_done();

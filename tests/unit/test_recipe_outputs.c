@@ -9,7 +9,9 @@ static void recipe(void)
 	static const char text[] =
 		"{\"outputs\":[{\"name\":\"image\",\"type\":\"image\",\"node\":"
 		"\"9\",\"key\":null,\"many\":false,\"required\":true,\"temp\":"
-		"false},{\"name\":\"words\",\"type\":\"text\",\"node\":\"12\","
+		"false,\"format\":\"webp\",\"quality\":90,\"thumbnail\":512,"
+		"\"blurhash\":true},{\"name\":\"words\",\"type\":\"text\","
+		"\"node\":\"12\","
 		"\"key\":\"text\",\"many\":true,\"required\":false,\"temp\":"
 		"true,\"metadata\":true}],\"fields\":[{\"node\":\"3\","
 		"\"input\":\"steps\","
@@ -29,6 +31,12 @@ static void recipe(void)
 		   !r.wants[1].required && r.wants[1].temp &&
 		   r.wants[1].metadata && !r.wants[0].metadata,
 	   "the second one");
+	ok(r.wants[0].format == WANT_WEBP && r.wants[0].quality == 90 &&
+		   r.wants[0].thumbnail == 512 && r.wants[0].blurhash,
+	   "how the first one is converted");
+	ok(r.wants[1].format == WANT_AS_IT_IS && r.wants[1].quality == 0 &&
+		   r.wants[1].thumbnail == 0 && !r.wants[1].blurhash,
+	   "the second one is not");
 	is_str(r.wants[1].key, "text", "key");
 	is_str(r.fields[0].node, "3", "field's node");
 	is_str(r.fields[0].input, "steps", "field's input");
@@ -87,6 +95,18 @@ static const struct {
 	{"a key that is a number",
 	 "{\"outputs\":[{\"name\":\"i\",\"type\":\"image\",\"node\":\"9\","
 	 "\"key\":1}]}"},
+	{"an unknown format",
+	 "{\"outputs\":[{\"name\":\"i\",\"type\":\"image\",\"node\":\"9\","
+	 "\"format\":\"tiff\"}]}"},
+	{"a format that is a number",
+	 "{\"outputs\":[{\"name\":\"i\",\"type\":\"image\",\"node\":\"9\","
+	 "\"format\":1}]}"},
+	{"a quality past 100",
+	 "{\"outputs\":[{\"name\":\"i\",\"type\":\"image\",\"node\":\"9\","
+	 "\"format\":\"webp\",\"quality\":101}]}"},
+	{"a thumbnail that is a text",
+	 "{\"outputs\":[{\"name\":\"i\",\"type\":\"image\",\"node\":\"9\","
+	 "\"thumbnail\":\"512\"}]}"},
 	{"a field without its pointer",
 	 "{\"outputs\":[],\"fields\":[{\"node\":\"3\",\"input\":\"x\"}]}"},
 	{"cut off", "{\"outputs\":[{\"name\":\"i\""},
@@ -95,7 +115,10 @@ static const struct {
 static const char stored[] =
 	"{\"image\":{\"files\":[{\"name\":\"image.png\",\"content_type\":"
 	"\"image/png\",\"size_bytes\":183201,\"sha256\":\"9f86\",\"width\":"
-	"1024,\"height\":768}],\"many\":false},"
+	"1024,\"height\":768,\"blurhash\":\"L_Hx\",\"thumbnail\":{\"name\":"
+	"\"image-thumb.webp\",\"content_type\":\"image/webp\","
+	"\"size_bytes\":7,\"sha256\":\"02\",\"width\":64,\"height\":48}}],"
+	"\"many\":false},"
 	"\"sounds\":{\"files\":[{\"name\":\"sounds-1.flac\",\"content_type\":"
 	"\"audio/flac\",\"size_bytes\":0,\"sha256\":\"00\",\"duration_ms\":"
 	"1200},{\"name\":"
@@ -122,6 +145,14 @@ static void outputs(void)
 	ok(v[0].files[0].width == 1024 && v[0].files[0].height == 768 &&
 		   v[0].files[0].size_bytes == 183201,
 	   "its numbers");
+	is_str(v[0].files[0].blurhash, "L_Hx", "its placeholder");
+	is_str(v[0].files[0].thumbnail->name, "image-thumb.webp",
+	       "its thumbnail");
+	ok(v[0].files[0].thumbnail->width == 64 &&
+		   v[0].files[0].thumbnail->thumbnail == NULL &&
+		   v[1].files[0].thumbnail == NULL &&
+		   v[1].files[0].blurhash == NULL,
+	   "no other has one");
 	ok(v[1].file_count == 2 && v[1].many && v[1].files[0].width == 0 &&
 		   v[1].files[1].size_bytes == INT64_C(9007199254740993),
 	   "two files, to the last digit");
@@ -155,6 +186,12 @@ static const struct {
 	{"a file that is no object", "{\"a\":{\"files\":[1]}}"},
 	{"a file without a name",
 	 "{\"a\":{\"files\":[{\"content_type\":\"x\",\"sha256\":\"0\"}]}}"},
+	{"a thumbnail without a name",
+	 "{\"a\":{\"files\":[{\"name\":\"a.b\",\"content_type\":\"x\","
+	 "\"sha256\":\"0\",\"thumbnail\":{}}]}}"},
+	{"a placeholder that is a number",
+	 "{\"a\":{\"files\":[{\"name\":\"a.b\",\"content_type\":\"x\","
+	 "\"sha256\":\"0\",\"blurhash\":1}]}}"},
 	{"a size below 0",
 	 "{\"a\":{\"files\":[{\"name\":\"a.b\",\"content_type\":\"x\","
 	 "\"sha256\":\"0\",\"size_bytes\":-1}]}}"},

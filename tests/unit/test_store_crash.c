@@ -6,12 +6,13 @@
 /*
  * A child works on the store and says through a pipe what was acknowledged to
  * it; it is killed after the k-th word. What it said must be there when the
- * store is opened again, and no job may end twice over all of its lives. (The
- * page cache survives a kill: what a sync is for cannot be tested so.)
+ * store is opened again, and no job may end twice over all of its lives. Blobs
+ * that jobs name are there, and after the janitor's look no others. (The page
+ * cache survives a kill: what a sync is for cannot be tested so.)
  */
 enum { ROUNDS = 72, FRESH = 8, JOBS_MAX = 4096, THREADS = 3 };
 
-enum said { SAID_START, SAID_IN, SAID_CLAIMED, SAID_END };
+enum said { SAID_START, SAID_BLOB, SAID_IN, SAID_CLAIMED, SAID_END };
 
 struct word {
 	int said, job, phase;
@@ -43,19 +44,82 @@ static void say(enum said said, int job, enum phase phase)
 
 /* ---- the child ---- */
 
+/* Of a few contents, so that several jobs name the same one. Pinned. */
+static void blob_for(int n, char sha256[DIGEST_HEX_SIZE])
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "content %d", n % 5);
+	rig_blob(&r, text, sha256);
+	say(SAID_BLOB, n, PHASE_QUEUED);
+}
+
+static void fetch_for(int n, const char *id)
+{
+	struct arena a = {0};
+	char sha[DIGEST_HEX_SIZE];
+
+	blob_for(n, sha);
+	/* False: canceled by now. */
+	if (store_fetched(r.store, id, rig_files(&a, sha)))
+		say(SAID_BLOB, n, PHASE_QUEUED);
+	blobs_unpin(r.blobs, sha);
+	arena_finish(&a);
+}
+
+/* Those of the life before. */
+static void fetch_what_is_left(void)
+{
+	struct arena a = {0};
+	struct job jobs[16];
+	size_t n;
+
+	while ((n = store_fetching(r.reader, "", &a, jobs, COUNT(jobs))) > 0)
+		for (size_t i = 0; i < n; i++)
+			fetch_for(number_of(jobs[i].id), jobs[i].id);
+	arena_finish(&a);
+}
+
 static void put_in(void)
 {
 	int n = atomic_fetch_add(&next_job, 1);
 	struct job j = rig_job();
+	char sha[DIGEST_HEX_SIZE];
+	struct arena a = {0};
 
 	if (n >= JOBS_MAX)
 		_exit(4);
 	id_of(n, j.id);
+	if (n % 3 == 0) {
+		blob_for(n, sha);
+		j.files = rig_files(&a, sha);
+	} else if (n % 3 == 1) {
+		j.files = rig_files(&a, NULL);
+		j.phase = PHASE_FETCHING;
+	}
 	if (rig_insert(&r, &j) != STORE_DONE)
 		_exit(5);
 	say(SAID_IN, n, PHASE_QUEUED);
+	if (n % 3 == 0)
+		blobs_unpin(r.blobs, sha);
+	arena_finish(&a);
+	if (n % 3 == 1)
+		fetch_for(n, j.id);
 	if (n % 7 == 3 && rig_cancel(&r, j.id, "me") == STORE_DONE)
 		say(SAID_END, n, PHASE_CANCELED);
+}
+
+static void read_files(const struct job *j)
+{
+	struct arena a = {0};
+	struct job_file *f;
+	size_t count;
+
+	if (!job_files_read(j->files, &a, &f, &count) ||
+	    count != (number_of(j->id) % 3 != 2) ||
+	    (count > 0 && !rig_blob_there(&r, f[0].sha256)))
+		_exit(8);
+	arena_finish(&a);
 }
 
 static void work_on(const struct job *j)
@@ -63,6 +127,7 @@ static void work_on(const struct job *j)
 	int n = number_of(j->id);
 	enum phase to = n % 5 == 4 ? PHASE_FAILED : PHASE_SUCCEEDED;
 
+	read_files(j);
 	say(SAID_CLAIMED, n, j->phase);
 	if (n % 6 == 1 && j->attempts == 1 && j->phase == PHASE_CLAIMED) {
 		if (!store_release(r.store, j->id, j->prompt_id, 0, true))
@@ -106,6 +171,7 @@ static void child(bool drain, int first)
 	atomic_store(&draining, drain);
 	say(SAID_START, 0, PHASE_QUEUED);
 	rig_open(&r);
+	fetch_what_is_left();
 	for (int i = 0; i < THREADS; i++)
 		t[i] = box_thread("live", live, NULL);
 	for (int i = 0; i < THREADS; i++)
@@ -121,12 +187,12 @@ static struct {
 	enum phase phase;
 } known[JOBS_MAX];
 static int known_count;
-static int lost, changed, illegal, twice, words;
+static int lost, changed, illegal, twice, words, strays, uncounted;
 
 static void learn(const struct word *w)
 {
 	words++;
-	if (w->said == SAID_START)
+	if (w->said == SAID_START || w->said == SAID_BLOB)
 		return;
 	if (w->job >= known_count)
 		known_count = w->job + 1;
@@ -140,9 +206,43 @@ static void learn(const struct word *w)
 	}
 }
 
+static void count_blob(void *ctx, const char *sha256)
+{
+	(void)sha256;
+	++*(int *)ctx;
+}
+
+static int blobs_there(void)
+{
+	int n = 0;
+
+	blobs_each(r.blobs, count_blob, &n);
+	return n;
+}
+
+/* Each blob that a job names is there, and after the sweep no other one. */
+static void look_at_blobs(void)
+{
+	int named, before = blobs_there();
+
+	store_sweep(r.store, r.reader);
+	rig_batch(&r);
+	named = rig_number(&r, "SELECT count(DISTINCT sha256) FROM job_files");
+	strays += before - named;
+	uncounted += blobs_there() != named;
+	uncounted += blobs_sweep_drafts(r.blobs) != 0;
+	uncounted += rig_number(&r, "SELECT count(*) FROM job_files LEFT JOIN "
+				    "work USING (seq) WHERE files IS NULL OR "
+				    "instr(files, sha256) = 0") != 0;
+	uncounted += rig_number(&r, "SELECT count(*) FROM work WHERE "
+				    "files LIKE '%\"sha256\":\"%' AND seq NOT "
+				    "IN (SELECT seq FROM job_files)") != 0;
+}
+
 static void look(void)
 {
 	rig_open(&r);
+	look_at_blobs();
 	for (int n = 0; n < known_count; n++) {
 		char id[ID_SIZE];
 		struct job j;
@@ -168,8 +268,8 @@ static void look(void)
 	}
 	arena_finish(&r.arena);
 	illegal += rig_number(&r, "SELECT count(*) FROM jobs LEFT JOIN work "
-				  "USING (seq) WHERE (phase < 4) <> "
-				  "(prompt IS NOT NULL)");
+				  "USING (seq) WHERE (phase < 4 OR phase = 7)"
+				  " <> (prompt IS NOT NULL)");
 	illegal += rig_number(&r, "SELECT count(*) FROM pragma_integrity_check "
 				  "WHERE integrity_check <> 'ok'");
 	rig_close(&r);
@@ -238,12 +338,17 @@ int main(void)
 	ok(lost == 0, "nothing that was acknowledged is lost");
 	ok(changed == 0, "no end that was told is another one now");
 	ok(illegal == 0, "all phases are legal, the database whole");
+	ok(uncounted == 0,
+	   "blobs are there while they are named; %d strays are gone", strays);
 	ok(life(-1), "a last life runs what is left");
 	look();
 	for (int n = 0; n < known_count; n++)
 		left += known[n].in && !known[n].ended;
 	ok(left == 0, "all have ended");
 	ok(twice == 0, "none twice");
+	ok(uncounted == 0 &&
+		   rig_number(&r, "SELECT count(*) FROM job_files") == 0,
+	   "no blob is named any more");
 	rig_finish(&r);
 	return tap_done();
 }

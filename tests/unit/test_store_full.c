@@ -58,6 +58,83 @@ static void *end_it(void *arg)
 	return NULL;
 }
 
+/* Fetched, with a text that does not fit now. */
+struct fetching {
+	struct job job;
+	const char *files;
+	atomic_bool over;
+	bool got;
+};
+
+static void *fetch_it(void *arg)
+{
+	struct fetching *f = arg;
+
+	f->got = store_fetched(r.store, f->job.id, f->files);
+	atomic_store(&f->over, true);
+	return NULL;
+}
+
+/* A file comes in while there is room for it, but none for its job. */
+static void files_come_in(void)
+{
+	struct fetching f = {.job = rig_job()};
+	char sha[DIGEST_HEX_SIZE], fetched[DIGEST_HEX_SIZE];
+	struct job j = rig_job(), got;
+	struct upload u = {
+		.owner = "me", .content_type = "image/png", .extension = "png"};
+	struct rig_answer a = {0};
+	char *big = text_of(400000);
+	pthread_t t;
+	int stored = 0;
+
+	rig_init(&r);
+	f.job.phase = PHASE_FETCHING;
+	f.job.files = rig_files(&r.arena, NULL);
+	rig_must(rig_insert(&r, &f.job) == STORE_DONE);
+	rig_blob(&r, "photo", sha);
+	rig_blob(&r, "fetched", fetched);
+	f.files = rig_files(&r.arena, fetched);
+	leave_room(0);
+	do {
+		id_v7(j.id);
+	} while (rig_insert(&r, &j) == STORE_DONE && ++stored < 1000);
+	id_v7(j.id);
+	j.files = rig_files(&r.arena, sha);
+	j.prompt = big;
+	ok(rig_insert(&r, &j) == STORE_FAILED, "a job with a file: no room");
+	id_v4(u.id);
+	memcpy(u.sha256, sha, sizeof(sha));
+	u.expires_at = clock_wall_ms() + 600000;
+	box_init(&a.box);
+	store_add_upload(r.store, &u, 0, rig_answered, &a);
+	ok(rig_await(&a) == STORE_FAILED, "nor for an upload");
+	t = box_thread("fetch", fetch_it, &f);
+	blobs_unpin(r.blobs, sha);
+	for (int i = 0; i < 20; i++) {
+		id_v7(j.id);
+		rig_must(rig_insert(&r, &j) == STORE_FAILED);
+	}
+	ok(!rig_blob_there(&r, sha), "its blob goes all the same");
+	ok(!atomic_load(&f.over) && rig_blob_there(&r, fetched) &&
+		   rig_phase(&r, f.job.id) == PHASE_FETCHING,
+	   "what was fetched waits");
+	set_room(RLIM_INFINITY);
+	pthread_join(t, NULL);
+	blobs_unpin(r.blobs, fetched);
+	rig_batch(&r);
+	rig_batch(&r);
+	ok(f.got && rig_phase(&r, f.job.id) == PHASE_QUEUED &&
+		   rig_blob_there(&r, fetched) &&
+		   rig_number(&r, "SELECT count(*) FROM job_files") == 1,
+	   "and is queued when room is back");
+	ok(rig_claim(&r, "gpu", &got) && strcmp(got.id, f.job.id) == 0 &&
+		   strcmp(got.files, f.files) == 0,
+	   "with its file");
+	free(big);
+	rig_finish(&r);
+}
+
 int main(void)
 {
 	char *big = text_of(400000);
@@ -119,5 +196,6 @@ int main(void)
 	   "after a restart neither");
 	free(big);
 	rig_finish(&r);
+	files_come_in();
 	return tap_done();
 }

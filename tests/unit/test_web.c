@@ -119,6 +119,8 @@ static bool answer_one(int fd, const char *request, const char *path, int nth)
 		return reply(fd, "200 OK", request);
 	if (strcmp(path, "/break") == 0)
 		return false;
+	if (strcmp(path, "/too-large") == 0)
+		return reply(fd, "413 Too Large", "no") && false;
 	if (strcmp(path, "/break-when-reused") == 0)
 		return nth == 1 && reply(fd, "200 OK", "fresh");
 	if (strcmp(path, "/half") == 0)
@@ -415,6 +417,91 @@ static bool lose_patience(void *ctx)
 	return ++d->asked > d->patience;
 }
 
+/* An unlinked file. */
+static int file_of(const char *text, off_t size)
+{
+	char path[] = "/tmp/test_web-XXXXXX";
+	int fd = mkstemp(path);
+
+	if (fd < 0 || unlink(path) != 0 ||
+	    write(fd, text, strlen(text)) != (ssize_t)strlen(text) ||
+	    (size > 0 && ftruncate(fd, size) != 0))
+		abort();
+	return fd;
+}
+
+static void test_head(void)
+{
+	struct web_call call = call_of("HEAD", "/ok");
+
+	ok(run(&call) == WEB_ANSWERED && answer.status == 200 &&
+		   answer.length == 5 && answer.body.len == 0,
+	   "HEAD: the length, and no body");
+	call = call_of("HEAD", "/chunked");
+	ok(run(&call) == WEB_ANSWERED && answer.length == -1,
+	   "HEAD without a length");
+	call = call_of("GET", "/big");
+	ok(run(&call) == WEB_ANSWERED && answer.length == 100000,
+	   "the length of an answer");
+	snprintf(url, sizeof(url), "http://127.0.0.1:1/");
+	ok(run(&call) == WEB_REFUSED && answer.length == -1,
+	   "no answer has no length");
+}
+
+static void test_pieces(void)
+{
+	int fd = file_of("0123456789", 0), big = file_of("", 50 << 20);
+	const struct web_piece parts[] = {
+		{.bytes = "<", .len = 1},	   {.bytes = "", .len = 0},
+		{.fd = fd, .offset = 2, .len = 5}, {.bytes = "|", .len = 1},
+		{.fd = fd, .offset = 9, .len = 1}, {.bytes = ">", .len = 1}};
+	const struct web_piece beyond = {.fd = fd, .offset = 8, .len = 5};
+	const struct web_piece large = {.fd = big, .len = 50 << 20};
+	struct web_call call = call_of("POST", "/echo");
+	struct drain d = {.patience = 20};
+	int before;
+
+	call.pieces = parts;
+	call.piece_count = COUNT(parts);
+	ok(run(&call) == WEB_ANSWERED &&
+		   text_ends(buf_str(&answer.body), "\r\n\r\n<23456|9>") &&
+		   strstr(buf_str(&answer.body), "\r\nContent-Length: 9\r\n"),
+	   "pieces of memory and of a file, one body");
+	ok(lseek(fd, 0, SEEK_CUR) == 10, "the file's position stays");
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/break-when-reused",
+		 server.port);
+	before = server.posts;
+	ok(run(&call) == WEB_ANSWERED && server.posts - before == 2,
+	   "sent again from its start where a kept connection died");
+	before = server.posts;
+	call.once = true;
+	ok(run(&call) == WEB_BROKEN && server.posts - before == 1, "but once");
+	call = call_of("POST", "/ok");
+	call.pieces = &beyond;
+	call.piece_count = 1;
+	ok(run(&call) == WEB_UNREAD && answer.status == 0,
+	   "a file that is shorter than it was");
+	is_str(answer.detail, "a file to be sent could not be read", "says so");
+
+	call = call_of("POST", "/silent");
+	call.pieces = &large;
+	call.piece_count = 1;
+	call.stop = lose_patience;
+	call.stop_ctx = &d;
+	ok(run(&call) == WEB_STOPPED, "stopped while it is sent");
+	call = call_of("POST", "/too-large");
+	call.pieces = &large;
+	call.piece_count = 1;
+	(void)run(&call);
+	ok(answer.status == 413, "an answer before the end of the body: %d",
+	   answer.status);
+	close(fd);
+	close(big);
+	call = call_of("GET", "/ok");
+	ok(run(&call) == WEB_ANSWERED, "and the next call works");
+}
+
 static void test_sink_and_stop(void)
 {
 	struct drain d = {.most = 100000};
@@ -484,6 +571,8 @@ int main(void)
 	test_broken();
 	test_timeout();
 	test_too_large();
+	test_head();
+	test_pieces();
 	test_sink_and_stop();
 	web_answer_finish(&answer);
 	web_destroy(web);
