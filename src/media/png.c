@@ -12,6 +12,10 @@
 #define SIGNATURE 8
 #define AROUND	  12 /* length, type and CRC */
 
+/* IHDR: <width, 4> <height, 4> <depth> <colour type> … */
+#define GREY_ALPHA   4
+#define COLOUR_ALPHA 6
+
 /* What stays: the picture, its colours, its animation. Each has a size that
  * leaves no room for words. */
 static const struct {
@@ -50,19 +54,25 @@ static int64_t frame_ms(struct source *s, int64_t at)
 
 void png_facts(struct source *s, struct media_facts *out)
 {
-	unsigned char p[8];
+	unsigned char p[10];
 	char type[5];
 	int64_t at = SIGNATURE, len, frames = 0, ms = 0;
 
-	if (!source_has(s, 12, "IHDR", 4) || !source_read(s, 16, p, 8))
+	if (!source_has(s, 12, "IHDR", 4) || !source_read(s, 16, p, 10))
 		return;
 	out->width = number_be(p, 4);
 	out->height = number_be(p + 4, 4);
 	out->frames = 1;
+	out->alpha = p[9] == GREY_ALPHA || p[9] == COLOUR_ALPHA;
 	while (chunk_read(s, at, &len, type)) {
 		/* Said before the picture, or there is no animation. */
 		if (strcmp(type, "IDAT") == 0 && frames == 0)
 			return;
+		/* Some readers believe a second one. */
+		if (strcmp(type, "IHDR") == 0 && at != SIGNATURE)
+			out->width = 0;
+		if (strcmp(type, "tRNS") == 0)
+			out->alpha = true;
 		if (strcmp(type, "acTL") == 0 && source_read(s, at + 8, p, 4))
 			frames = number_be(p, 4);
 		if (strcmp(type, "fcTL") == 0)
