@@ -41,8 +41,11 @@ struct filling {
 	size_t len;
 };
 
-/* Appends the prompt to `to`; fillings has graph->hole_count entries. */
+/* Appends the prompt to `to`; fillings has graph->hole_count entries, and so
+ * has `at` (may be NULL), which gets where each filling begins, counted from
+ * the beginning of the prompt. A filling may be empty: something is put there
+ * later. */
 void graph_render(const struct graph *g, const struct filling *fillings,
-		  struct buf *to);
+		  size_t *at, struct buf *to);
 
 #endif

@@ -26,6 +26,7 @@ struct reader {
 	const char *file;     /* "endpoints/portrait/manifest.json" */
 	const char *workflow; /* "workflow.json", for messages */
 	struct workflow *graph;
+	struct mask_target *masks; /* see parts.h */
 	struct endpoint *endpoint;
 	bool failed; /* something was added to errors */
 };
@@ -77,6 +78,7 @@ enum key_how {
 	KEY_SIZE,     /* size_t */
 	KEY_UNSIGNED, /* unsigned */
 	KEY_INT,      /* int */
+	KEY_INT64,    /* int64_t */
 	KEY_OWN,      /* by `read` */
 };
 

@@ -54,16 +54,17 @@ static int64_t frame_ms(struct source *s, int64_t at)
 
 void png_facts(struct source *s, struct media_facts *out)
 {
-	unsigned char p[10];
+	unsigned char p[8];
 	char type[5];
 	int64_t at = SIGNATURE, len, frames = 0, ms = 0;
 
-	if (!source_has(s, 12, "IHDR", 4) || !source_read(s, 16, p, 10))
+	if (!source_has(s, 12, "IHDR", 4) || !source_read(s, 16, p, 8))
 		return;
 	out->width = number_be(p, 4);
 	out->height = number_be(p + 4, 4);
 	out->frames = 1;
-	out->alpha = p[9] == GREY_ALPHA || p[9] == COLOUR_ALPHA;
+	out->alpha = source_read(s, 25, p, 1) &&
+		     (p[0] == GREY_ALPHA || p[0] == COLOUR_ALPHA);
 	while (chunk_read(s, at, &len, type)) {
 		/* Said before the picture, or there is no animation. */
 		if (strcmp(type, "IDAT") == 0 && frames == 0)
