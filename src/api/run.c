@@ -220,7 +220,7 @@ static void fill_job(struct call *c, const struct endpoint *e,
 	job->endpoint = e->name;
 	job->version = e->version;
 	job->inputs = resolved->inputs;
-	job->recipe = e->recipe;
+	job->recipe = plan->recipe;
 	job->pool = e->run.pool;
 	job->priority = e->run.priority;
 	job->max_attempts = e->run.attempts;
@@ -269,8 +269,8 @@ static void resolve_and_accept(struct call *c, struct reply *r,
 
 	problem_list_init(&errors, c->arena);
 	buf_init(&prompt, c->api->o.max_prompt_bytes);
-	if (!input_resolve(e, plan, json_root(asked->body), random_bits, NULL,
-			   c->arena, &prompt, &resolved, &errors)) {
+	if (!input_resolve(e, plan, json_root(asked->body), NULL, random_bits,
+			   NULL, c->arena, &prompt, &resolved, &errors)) {
 		answer_problems(c->x, PROBLEM_INVALID_INPUT,
 				"some inputs are not as the endpoint wants "
 				"them",
