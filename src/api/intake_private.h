@@ -32,7 +32,7 @@ struct intake {
 	int64_t file_max;
 
 	struct multipart *form;
-	struct form_pair pairs[FORM_PAIRS_MAX];
+	struct form_pair pairs[MULTIPART_PARTS_MAX];
 	size_t pair_count;
 	struct buf text; /* the JSON, or the text part on its way */
 	size_t text_total;

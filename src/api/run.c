@@ -196,7 +196,7 @@ static void fill_job(struct call *c, struct arena *a, const struct endpoint *e,
 	job->version = e->version;
 	job->inputs = resolved->inputs;
 	job->files = files_text(a, resolved);
-	job->recipe = e->recipe;
+	job->recipe = plan->recipe;
 	job->pool = e->run.pool;
 	job->priority = e->run.priority;
 	job->max_attempts = e->run.attempts;
@@ -259,8 +259,8 @@ static void resolve_and_accept(struct call *c, struct reply *r,
 		answer_problem(c->x, NULL, PROBLEM_QUEUE_FULL,
 			       "too many callers are waiting");
 	} else {
-		i->job.prompt = arena_strndup(arena, buf_str(&prompt),
-					      prompt.len);
+		i->job.prompt =
+			arena_strndup(arena, buf_str(&prompt), prompt.len);
 		fill_job(c, arena, e, plan, asked, &resolved, &i->job);
 		accept_job(c, e, asked, i);
 		i = NULL;

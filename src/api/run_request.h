@@ -15,9 +15,9 @@
 /* What a POST of an endpoint asks for, besides the inputs: read from headers,
  * query and body, each with its ceiling. Loop thread. */
 struct run_request {
-	const struct json *inputs; /* the exchange's, or in: */
-	struct json_doc *doc;	   /* to be freed by the caller; or NULL */
-	struct input_files files;  /* that came with them */
+	const struct json *inputs;   /* the exchange's, or in: */
+	struct json_doc *doc;	     /* to be freed by the caller; or NULL */
+	struct input_files files;    /* that came with them */
 	int64_t wait_ms;	     /* 0: answer 202 at once */
 	const char *preference;	     /* Preference-Applied; static, or NULL */
 	const char *idempotency_key; /* in the request's arena; or NULL */

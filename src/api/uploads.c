@@ -3,7 +3,6 @@
 
 #include "api/answer.h"
 #include "api/intake.h"
-#include "api/job_view.h"
 #include "api/private.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -34,6 +33,7 @@ static void storing_free(struct storing *s)
 static void reply_upload(struct exchange *x, const struct upload *u,
 			 struct arena *arena)
 {
+	char expires[CLOCK_TEXT];
 	struct json_writer w;
 	struct buf b;
 
@@ -50,8 +50,8 @@ static void reply_upload(struct exchange *x, const struct upload *u,
 	}
 	if (u->duration_ms > 0)
 		json_member_int(&w, "duration_ms", u->duration_ms);
-	json_member_string(&w, "expires_at",
-			   job_time(u->expires_at, arena));
+	clock_rfc3339(u->expires_at, expires);
+	json_member_string(&w, "expires_at", expires);
 	json_close(&w, '}');
 	answer_json(x, NULL, 201, &b);
 	buf_finish(&b);

@@ -156,7 +156,7 @@ void text_percent_encode(struct buf *to, const char *s)
 	}
 }
 
-static int nibble(char c)
+int text_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -174,8 +174,8 @@ bool text_percent_decode(struct arena *a, const char *s, size_t n, bool plus,
 		char c = s[i];
 
 		if (c == '%') {
-			int high = n - i > 2 ? nibble(s[i + 1]) : -1;
-			int low = n - i > 2 ? nibble(s[i + 2]) : -1;
+			int high = n - i > 2 ? text_hex_digit(s[i + 1]) : -1;
+			int low = n - i > 2 ? text_hex_digit(s[i + 2]) : -1;
 
 			if (high < 0 || low < 0)
 				return false;

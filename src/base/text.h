@@ -23,6 +23,7 @@ bool text_same_nocase(const char *a, const char *b);
 const char *text_nearest(const char *word, const char *const *names,
 			 size_t count);
 
+int text_hex_digit(char c); /* its value in any case; -1 for none */
 /* RFC 3986: all but unreserved characters become %XX. */
 void text_percent_encode(struct buf *to, const char *s);
 /* False on a bad escape or %00; `plus` turns '+' into a space. */

@@ -17,6 +17,8 @@
 #define PROMPT_MAX    (32 * 1024 * 1024)
 #define CACHE_ENTRIES 4096
 #define BACKENDS_MAX  256
+#define BODY_THREADS  2
+#define BODIES_MAX    64
 
 /* ---- what the two halves tell each other ---- */
 
@@ -256,6 +258,7 @@ static bool open_api(struct house *h, struct problem *why)
 	struct api_options o = {
 		.store = h->store,
 		.files = h->files,
+		.blobs = h->blobs,
 		.board = h->board,
 		.access = h->access,
 		.ask_keys = ask_keys,
@@ -268,6 +271,11 @@ static bool open_api(struct house *h, struct problem *why)
 		.max_wait_ms = c->max_wait,
 		.max_waiting_each = (size_t)c->max_waiting_each,
 		.max_prompt_bytes = PROMPT_MAX,
+		.max_text_bytes = (size_t)c->max_body_bytes,
+		.max_inline_bytes = (size_t)c->max_inline_bytes,
+		.max_upload_bytes = c->max_upload_bytes,
+		.max_uploads_each_bytes = c->max_uploads_each_bytes,
+		.upload_lifetime_ms = c->upload_lifetime,
 	};
 
 	h->api = api_create(&o, load_catalogue(h, NULL), why);
@@ -298,6 +306,9 @@ static bool open_server(struct house *h, struct problem *why)
 		.max_waiting = (size_t)c->max_waiting,
 		.max_connections = (size_t)c->max_connections,
 		.read_timeout_ms = c->read_timeout,
+		.head = api_head,
+		.body_threads = BODY_THREADS,
+		.max_bodies = BODIES_MAX,
 	};
 
 	struct server *server = server_create(&o, api_handle, h->api, why);

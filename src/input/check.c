@@ -425,15 +425,22 @@ static bool check_array(const struct look *l)
 	return good;
 }
 
+static bool check_one_file(const struct look *l)
+{
+	return check_file(l->c, l->in, l->given, l->pointer, l->out);
+}
+
 bool check_value(struct checker *c, const struct input *in,
 		 const struct json *given, const char *pointer,
 		 struct value *out)
 {
 	static bool (*const checks[])(const struct look *) = {
-		[INPUT_STRING] = check_string, [INPUT_INTEGER] = check_integer,
-		[INPUT_NUMBER] = check_number, [INPUT_BOOLEAN] = check_boolean,
-		[INPUT_SEED] = check_seed,     [INPUT_CHOICE] = check_choice,
-		[INPUT_ARRAY] = check_array,
+		[INPUT_STRING] = check_string,	[INPUT_INTEGER] = check_integer,
+		[INPUT_NUMBER] = check_number,	[INPUT_BOOLEAN] = check_boolean,
+		[INPUT_SEED] = check_seed,	[INPUT_CHOICE] = check_choice,
+		[INPUT_ARRAY] = check_array,	[INPUT_IMAGE] = check_one_file,
+		[INPUT_MASK] = check_one_file,	[INPUT_AUDIO] = check_one_file,
+		[INPUT_VIDEO] = check_one_file, [INPUT_FILE] = check_one_file,
 	};
 	struct look look = {c, in, given, pointer, out};
 

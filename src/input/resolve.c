@@ -1,3 +1,6 @@
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -11,14 +14,17 @@
 /* One request on its way. */
 struct work {
 	struct checker c;
+	size_t before; /* problems that were there before */
 	const struct endpoint *e;
 	const struct input *inputs; /* of the plan */
 	const struct json **given;  /* for each input; NULL: left out */
 	const struct json *unknown[PROBLEM_LIST_MAX + 1];
 	size_t unknown_count;
 	struct value *values;
+	bool *tried; /* there was something, right or wrong */
 	bool *has_value;
 	struct filling *fillings; /* of each hole */
+	size_t *at;		  /* where each of them begins */
 	size_t room;		  /* what all fillings may still take */
 };
 
@@ -61,36 +67,77 @@ static const char *pointer_to(struct arena *a, const char *key)
 	return pointer;
 }
 
-static void refuse_unknown(struct work *w)
+static const char *nearest_name(struct work *w, const char *key)
 {
-	struct problem_list *errors = w->c.errors;
 	const char **names =
 		arena_array(w->c.arena, w->e->input_count, sizeof(*names));
 
 	for (size_t i = 0; i < w->e->input_count; i++)
 		names[i] = w->inputs[i].name;
-	for (size_t i = 0; i < w->unknown_count; i++) {
-		const char *key = json_key(w->unknown[i]), *nearest = NULL;
+	return text_nearest(key, names, w->e->input_count);
+}
 
-		if (strlen(key) > PROBLEM_WHERE_MAX) {
-			problem_list_add(errors, "", "unknown",
-					 "has a name of %zu bytes, which is no "
-					 "input",
-					 strlen(key));
-			continue;
-		}
-		if (i < HELPED_MOST)
-			nearest = text_nearest(key, names, w->e->input_count);
-		if (nearest != NULL)
-			problem_list_add(errors, pointer_to(w->c.arena, key),
-					 "unknown",
-					 "is no input of this endpoint; did "
-					 "you mean \"%s\"?",
-					 nearest);
-		else
-			problem_list_add(errors, pointer_to(w->c.arena, key),
-					 "unknown",
-					 "is no input of this endpoint");
+/* help: look for a name that may have been meant. */
+static void refuse_name(struct work *w, const char *key, bool help)
+{
+	struct problem_list *errors = w->c.errors;
+	const char *nearest;
+
+	if (strlen(key) > PROBLEM_WHERE_MAX) {
+		problem_list_add(errors, "", "unknown",
+				 "has a name of %zu bytes, which is no input",
+				 strlen(key));
+		return;
+	}
+	nearest = help ? nearest_name(w, key) : NULL;
+	if (nearest != NULL)
+		problem_list_add(errors, pointer_to(w->c.arena, key), "unknown",
+				 "is no input of this endpoint; did you mean "
+				 "\"%s\"?",
+				 nearest);
+	else
+		problem_list_add(errors, pointer_to(w->c.arena, key), "unknown",
+				 "is no input of this endpoint");
+}
+
+static void refuse_unknown(struct work *w)
+{
+	for (size_t i = 0; i < w->unknown_count; i++)
+		refuse_name(w, json_key(w->unknown[i]), i < HELPED_MOST);
+}
+
+static const struct input *input_named(const struct work *w, const char *name,
+				       size_t n)
+{
+	for (size_t i = 0; i < w->e->input_count; i++)
+		if (strncmp(w->inputs[i].name, name, n) == 0 &&
+		    w->inputs[i].name[n] == '\0')
+			return &w->inputs[i];
+	return NULL;
+}
+
+/* Files that came with the body, and that no input has taken. */
+static void refuse_files(struct work *w)
+{
+	bool wrong = w->c.errors->count > w->before;
+	size_t next = 0, refused = 0;
+	const struct given_file *f;
+
+	while ((f = check_file_unused(&w->c, &next)) != NULL) {
+		const char *name = f->pointer + 1;
+		const struct input *in =
+			input_named(w, name, strcspn(name, "/"));
+
+		if (in == NULL)
+			refuse_name(w, name, refused++ < HELPED_MOST);
+		else if (!input_is_file(input_element(in)->type))
+			problem_list_add(w->c.errors, f->pointer, "type",
+					 "is of type \"%s\" and takes no file; "
+					 "send it as text",
+					 input_type_name(in->type));
+		else if (!wrong)
+			problem_list_add(w->c.errors, f->pointer, "unknown",
+					 "is more than this input takes");
 	}
 }
 
@@ -118,7 +165,10 @@ static void check_input(struct work *w, size_t i)
 	struct value *out = &w->values[i];
 	const char *pointer = arena_printf(w->c.arena, "/%s", in->name);
 
-	if (w->given[i] != NULL) {
+	bool came = check_file_came(&w->c, pointer);
+
+	if (w->given[i] != NULL || (came && input_is_file(in->type))) {
+		w->tried[i] = true;
 		w->has_value[i] =
 			check_value(&w->c, in, w->given[i], pointer, out);
 	} else if (in->default_text != NULL) {
@@ -126,10 +176,47 @@ static void check_input(struct work *w, size_t i)
 	} else if (in->type == INPUT_SEED) {
 		check_draw(&w->c, in, out);
 		w->has_value[i] = true;
-	} else if (in->required) {
+	} else if (in->required && !came) {
 		problem_list_add(w->c.errors, pointer, "required",
 				 "is required");
 	}
+}
+
+/* A mask that becomes the alpha channel of a picture: ComfyUI wants both, and
+ * of one size (Pillow's putalpha). */
+static void check_mask(struct work *w, size_t mask)
+{
+	const char *of = w->inputs[mask].of;
+	const char *pointer =
+		arena_printf(w->c.arena, "/%s", w->inputs[mask].name);
+	const struct given_file *m = w->values[mask].file, *p;
+	size_t i = 0;
+
+	while (i < w->e->input_count && strcmp(w->inputs[i].name, of) != 0)
+		i++;
+	assert(i < w->e->input_count);
+	if (!w->tried[i])
+		problem_list_add(w->c.errors, pointer, "of",
+				 "needs the picture \"%s\" to be given, too",
+				 of);
+	if (!w->has_value[i])
+		return;
+	p = w->values[i].file;
+	if (p->sha256 != NULL && m->sha256 != NULL &&
+	    (p->facts.width != m->facts.width ||
+	     p->facts.height != m->facts.height))
+		problem_list_add(w->c.errors, pointer, "of",
+				 "must have the size of \"%s\", %" PRId64
+				 " x %" PRId64 ", is %" PRId64 " x %" PRId64,
+				 of, p->facts.width, p->facts.height,
+				 m->facts.width, m->facts.height);
+}
+
+static void check_masks(struct work *w)
+{
+	for (size_t i = 0; i < w->e->input_count; i++)
+		if (w->inputs[i].of != NULL && w->has_value[i])
+			check_mask(w, i);
 }
 
 static void fill(struct work *w, size_t hole, const char *json, size_t len)
@@ -222,8 +309,82 @@ static bool render(struct work *w, struct buf *prompt)
 			return too_long(
 				w, arena_printf(w->c.arena, "/%s", in->name));
 	}
-	graph_render(&w->e->graph, variant(w), w->fillings, prompt);
+	graph_render(&w->e->graph, variant(w), w->fillings, w->at, prompt);
 	return !buf_over(prompt) || too_long(w, "");
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const size_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* The file goes to targets[0..count). */
+static void add_file(struct work *w, struct resolved_file *to,
+		     const struct value *v, const struct target *targets,
+		     size_t count)
+{
+	const struct given_file *f = v->file;
+	size_t *at = arena_array(w->c.arena, count, sizeof(*at));
+
+	*to = (struct resolved_file){.field = f->pointer,
+				     .sha256 = f->sha256,
+				     .url = f->url,
+				     .size_bytes = f->size_bytes,
+				     .at = at};
+	if (f->sha256 != NULL) {
+		const struct media_type *type =
+			media_type_named(f->facts.kind, f->filename);
+
+		to->extension = type->extension;
+		to->content_type = type->mime;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (w->at[targets[i].hole] != GRAPH_NOWHERE)
+			at[to->at_count++] = w->at[targets[i].hole];
+	if (to->at_count > 1)
+		qsort(at, to->at_count, sizeof(*at), by_size);
+}
+
+static size_t count_files(const struct work *w)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < w->e->input_count; i++)
+		if (w->has_value[i])
+			count += (w->values[i].file != NULL) +
+				 w->values[i].item_count;
+	return count;
+}
+
+static void collect_files(struct work *w, struct resolved *out)
+{
+	struct resolved_file *files =
+		arena_array(w->c.arena, count_files(w), sizeof(*files));
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->e->input_count; i++) {
+		const struct input *in = &w->inputs[i];
+		const struct value *v = &w->values[i];
+
+		if (!w->has_value[i])
+			continue;
+		if (v->file != NULL) {
+			add_file(w, &files[n], v, in->targets,
+				 in->target_count);
+			if (in->of != NULL)
+				files[n].of =
+					arena_printf(w->c.arena, "/%s", in->of);
+			n++;
+		}
+		for (size_t k = 0; k < v->item_count; k++)
+			if (v->items[k].file != NULL)
+				add_file(w, &files[n++], &v->items[k],
+					 &in->targets[k], 1);
+	}
+	out->files = files;
+	out->file_count = n;
 }
 
 static void tell_value(struct json_writer *to, const struct value *v)
@@ -260,8 +421,9 @@ static const char *tell(struct work *w)
 }
 
 bool input_resolve(const struct endpoint *e, const struct plan *plan,
-		   const struct json *body, input_random_fn *random,
-		   void *random_ctx, struct arena *arena, struct buf *prompt,
+		   const struct json *body, const struct input_files *files,
+		   input_random_fn *random, void *random_ctx,
+		   struct arena *arena, struct buf *prompt,
 		   struct resolved *out, struct problem_list *errors)
 {
 	struct work w = {.c = {.arena = arena,
@@ -270,8 +432,8 @@ bool input_resolve(const struct endpoint *e, const struct plan *plan,
 			       .random_ctx = random_ctx},
 			 .e = e,
 			 .inputs = plan->inputs,
+			 .before = errors->count,
 			 .room = prompt->max - prompt->len};
-	size_t before = errors->count;
 
 	if (!json_is(body, JSON_OBJECT)) {
 		problem_list_add(errors, "", "type", "must be an object, is %s",
@@ -280,17 +442,24 @@ bool input_resolve(const struct endpoint *e, const struct plan *plan,
 	}
 	w.given = arena_array(arena, e->input_count, sizeof(*w.given));
 	w.values = arena_array(arena, e->input_count, sizeof(*w.values));
+	w.tried = arena_array(arena, e->input_count, sizeof(*w.tried));
 	w.has_value = arena_array(arena, e->input_count, sizeof(*w.has_value));
 	w.fillings =
 		arena_array(arena, e->graph.hole_count, sizeof(*w.fillings));
+	w.at = arena_array(arena, e->graph.hole_count, sizeof(*w.at));
+	check_files_init(&w.c, files);
 	sort_members(&w, body);
 	for (size_t i = 0; i < e->input_count; i++)
 		check_input(&w, i);
+	check_masks(&w);
 	refuse_unknown(&w);
-	if (errors->count > before || errors->more || !render(&w, prompt))
+	refuse_files(&w);
+	if (errors->count > w.before || errors->more || !render(&w, prompt))
 		return false;
 	out->inputs = tell(&w);
-	out->random = w.c.drawn;
+	out->random = w.c.drawn || w.c.unfetched;
+	out->unfetched = w.c.unfetched;
+	collect_files(&w, out);
 	return true;
 }
 
@@ -330,8 +499,9 @@ void input_check_example(const struct endpoint *e, const char *inputs,
 	buf_init(&prompt, EXAMPLE_MOST);
 	for (size_t i = 0; i < e->plan_count && errors->count == before; i++) {
 		buf_clear(&prompt);
-		if (!input_resolve(e, &e->plans[i], json_root(doc), no_random,
-				   NULL, arena, &prompt, &resolved, errors))
+		if (!input_resolve(e, &e->plans[i], json_root(doc), NULL,
+				   no_random, NULL, arena, &prompt, &resolved,
+				   errors))
 			name_plan(errors, before, &e->plans[i]);
 	}
 	buf_finish(&prompt);

@@ -85,6 +85,59 @@ static bool read_field(const struct json *v, struct arena *a, struct field *f)
 	       json_take(v, "field", a, &f->field);
 }
 
+static bool read_mimes(const struct json *v, struct arena *a,
+		       struct file_rule *f)
+{
+	const char **mimes = arena_array(a, json_count(v), sizeof(*mimes));
+
+	if (v != NULL && !json_is(v, JSON_ARRAY))
+		return false;
+	json_each (item, v) {
+		if (json_string(item) == NULL)
+			return false;
+		mimes[f->mime_count++] = arena_strdup(a, json_string(item));
+	}
+	f->mimes = mimes;
+	return true;
+}
+
+/* 0 where it is not there. */
+static bool read_bound(const struct json *v, int64_t *out)
+{
+	*out = 0;
+	return v == NULL || (json_int64(v, out) && *out >= 0);
+}
+
+static bool read_file(const struct json *v, struct arena *a,
+		      struct file_rule *f)
+{
+	f->items = json_true(json_get(v, "items"));
+	f->needs_alpha = json_true(json_get(v, "needs_alpha"));
+	return json_take(v, "field", a, &f->field) &&
+	       json_take(v, "type", a, &f->type) &&
+	       read_mimes(json_get(v, "mime"), a, f) &&
+	       json_int64(json_get(v, "max_bytes"), &f->max_bytes) &&
+	       f->max_bytes > 0 &&
+	       read_bound(json_get(v, "min_width"), &f->min_width) &&
+	       read_bound(json_get(v, "max_width"), &f->max_width) &&
+	       read_bound(json_get(v, "min_height"), &f->min_height) &&
+	       read_bound(json_get(v, "max_height"), &f->max_height) &&
+	       read_bound(json_get(v, "max_pixels"), &f->max_pixels);
+}
+
+static bool read_files(const struct json *files, struct arena *a,
+		       struct recipe *out)
+{
+	if (files != NULL && !json_is(files, JSON_ARRAY))
+		return false;
+	out->files = arena_array(a, json_count(files), sizeof(*out->files));
+	json_each (v, files) {
+		if (!read_file(v, a, &out->files[out->file_count++]))
+			return false;
+	}
+	return true;
+}
+
 static bool read_all(const struct json *root, struct arena *a,
 		     struct recipe *out)
 {
@@ -104,7 +157,20 @@ static bool read_all(const struct json *root, struct arena *a,
 		if (!read_field(v, a, &out->fields[out->field_count++]))
 			return false;
 	}
-	return true;
+	return read_files(json_get(root, "files"), a, out);
+}
+
+const struct file_rule *recipe_file(const struct recipe *r, const char *field)
+{
+	for (size_t i = 0; i < r->file_count; i++) {
+		const struct file_rule *f = &r->files[i];
+		size_t n = strlen(f->field);
+
+		if (strncmp(field, f->field, n) == 0 &&
+		    field[n] == (f->items ? '/' : '\0'))
+			return f;
+	}
+	return NULL;
 }
 
 bool recipe_read(const char *text, struct arena *a, struct recipe *out,

@@ -255,6 +255,43 @@ static bool same_type(struct comparison *c, const struct thing *t,
 	return false;
 }
 
+/* Which picture a mask belongs to; NULL: it is a file of its own. */
+static void compare_of(struct comparison *c, const struct thing *t,
+		       const struct json *old, const struct json *new)
+{
+	const char *was = json_string(json_get(old, "of"));
+	const char *is = json_string(json_get(new, "of"));
+
+	if (was == NULL && is != NULL)
+		breaking(c, t, "it needs input \"%s\" to be given, too", is);
+	else if (was != NULL && is == NULL)
+		compatible(c, t, "it does not need input \"%s\" any more", was);
+	else if (was != NULL && strcmp(was, is) != 0)
+		breaking(c, t, "it was of input \"%s\" and is of \"%s\"", was,
+			 is);
+}
+
+static void compare_file(struct comparison *c, const struct thing *t,
+			 const struct json *old, const struct json *new)
+{
+	bool was = json_true(json_get(old, "alpha"));
+	bool is = json_true(json_get(new, "alpha"));
+
+	compare_bound(c, t, old, new, "maxBytes", "", -1);
+	compare_bound(c, t, old, new, "minWidth", "", 1);
+	compare_bound(c, t, old, new, "maxWidth", "", -1);
+	compare_bound(c, t, old, new, "minHeight", "", 1);
+	compare_bound(c, t, old, new, "maxHeight", "", -1);
+	compare_bound(c, t, old, new, "maxPixels", "", -1);
+	compare_values(c, t, json_get(old, "mime"), json_get(new, "mime"),
+		       "media type");
+	if (is && !was)
+		breaking(c, t, "it needs an alpha channel");
+	else if (was && !is)
+		compatible(c, t, "it needs no alpha channel any more");
+	compare_of(c, t, old, new);
+}
+
 static void compare_input(struct comparison *c, const struct thing *t,
 			  const struct json *old, const struct json *new)
 {
@@ -281,6 +318,7 @@ static void compare_input(struct comparison *c, const struct thing *t,
 		       "enum value");
 	compare_values(c, t, json_get(old, "choices"), json_get(new, "choices"),
 		       "choice");
+	compare_file(c, t, old, new);
 	if (json_get(old, "items") != NULL) {
 		struct thing items = *t;
 

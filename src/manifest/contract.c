@@ -36,6 +36,35 @@ static void put_choices(struct json_writer *w, const struct input *in)
 	json_close(w, ']');
 }
 
+/* Each form that a file may come in, as JSON, is a URI: https:, data:, upload:.
+ * What is in it is told by a keyword of our own, which readers of JSON Schema
+ * pass over and OpenAPI 3.1 allows; the type and the bounds in it are those of
+ * the manifest, the media types are written out. */
+static void put_file_input(struct json_writer *w, const struct input *in)
+{
+	const char *names[MEDIA_MIMES_MAX];
+	size_t n = media_rule_mimes(&in->rule, names);
+
+	json_member_string(w, "type", "string");
+	json_member_string(w, "format", "uri");
+	if (n == 1)
+		json_member_string(w, "contentMediaType", names[0]);
+	json_put_key(w, "x-file");
+	json_open(w, '{');
+	json_member_string(w, "type", input_type_name(in->type));
+	if (in->of != NULL)
+		json_member_string(w, "of", in->of);
+	if (in->type != INPUT_FILE || in->rule.mime_count > 0) {
+		json_put_key(w, "mediaTypes");
+		json_open(w, '[');
+		for (size_t i = 0; i < n; i++)
+			json_put_string(w, names[i]);
+		json_close(w, ']');
+	}
+	promise_bounds(w, in);
+	json_close(w, '}');
+}
+
 static void put_input(struct json_writer *w, const struct input *in)
 {
 	json_open(w, '{');
@@ -61,10 +90,18 @@ static void put_input(struct json_writer *w, const struct input *in)
 	case INPUT_ARRAY:
 		json_member_string(w, "type", input_type_name(in->type));
 		break;
+	case INPUT_IMAGE:
+	case INPUT_MASK:
+	case INPUT_AUDIO:
+	case INPUT_VIDEO:
+	case INPUT_FILE:
+		put_file_input(w, in);
+		break;
 	case INPUT__COUNT:
 		assert(0);
 	}
-	promise_bounds(w, in);
+	if (!input_is_file(in->type))
+		promise_bounds(w, in);
 	if (in->items != NULL) {
 		json_put_key(w, "items");
 		put_input(w, in->items);

@@ -9,6 +9,7 @@
 #include "base/attr.h"
 #include "base/num.h"
 #include "manifest/graph.h"
+#include "media/rule.h"
 
 /*
  * A published workflow: what the loader makes of a folder under endpoints/.
@@ -24,6 +25,11 @@ enum input_type {
 	INPUT_SEED,
 	INPUT_CHOICE,
 	INPUT_ARRAY,
+	INPUT_IMAGE,
+	INPUT_MASK,
+	INPUT_AUDIO,
+	INPUT_VIDEO,
+	INPUT_FILE,
 	INPUT__COUNT
 };
 
@@ -78,6 +84,12 @@ struct input {
 
 	const struct choice *choices; /* choice */
 	size_t choice_count;
+
+	/* image, mask, audio, video, file: what is taken */
+	struct media_rule rule;
+	/* mask: the name of the image input whose alpha channel it becomes; it
+	 * has no targets. NULL: it is a file of its own. */
+	const char *of;
 
 	/* array; its targets are not used, and a choice in it has one `set`:
 	 * the text that goes to the element's target (its hole is not used) */
@@ -147,6 +159,12 @@ struct plan {
 	const char *value;
 	struct limits limits;
 	const struct input *inputs; /* endpoint->input_count, own bounds */
+	/*
+	 * What a job carries so that it needs no manifest (jobs/recipe.h):
+	 * JSON text {"outputs":[…],"fields":[…],"files":[…]}, made once at
+	 * load. Plans differ in what files they take.
+	 */
+	const char *recipe;
 };
 
 enum reuse_scope { REUSE_CALLER, REUSE_ALL };
@@ -189,11 +207,7 @@ struct endpoint {
 	struct run_options run;
 	const struct example *examples;
 	size_t example_count;
-	/*
-	 * What a job carries so that it needs no manifest (jobs/recipe.h):
-	 * JSON text {"outputs":[…],"fields":[…]}, made once at load.
-	 */
-	const char *recipe;
+	const char *recipe; /* same as plans[0].recipe */
 	/* GET /v{n}/{endpoint}: the public contract as JSON text, and its
 	 * strong ETag (quoted). */
 	const char *contract;
@@ -207,6 +221,10 @@ struct endpoint *endpoint_keep(struct endpoint *e);
 void endpoint_drop(struct endpoint *e); /* NULL is fine */
 
 const char *input_type_name(enum input_type t); /* "string" */
+/* image, mask, audio, video, file */
+bool input_is_file(enum input_type t);
+/* What an input takes in each of its places: an array's element, or itself. */
+const struct input *input_element(const struct input *in);
 /* Whether an integer or seed also takes a string of digits, as its contract
  * says: for callers whose JSON library rounds what a double cannot hold. */
 bool input_takes_digits(const struct input *in);

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/attr.h"
@@ -56,10 +57,13 @@ struct filling {
 	size_t len;
 };
 
-/* Appends the prompt to `to`; fillings has graph->hole_count entries. variant:
- * NULL for the graph as it is; values for holes that it takes out go nowhere.
- */
+/* Appends the prompt to `to`; fillings has graph->hole_count entries, and so
+ * has `at` (may be NULL), which gets where each filling begins, counted from
+ * the beginning of the prompt. A filling may be empty: something is put there
+ * later. variant: NULL for the graph as it is; what goes into holes that it
+ * takes out is GRAPH_NOWHERE. */
+#define GRAPH_NOWHERE SIZE_MAX
 void graph_render(const struct graph *g, const struct graph_variant *variant,
-		  const struct filling *fillings, struct buf *to);
+		  const struct filling *fillings, size_t *at, struct buf *to);
 
 #endif

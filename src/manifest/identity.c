@@ -83,9 +83,63 @@ static void write_fields(struct json_writer *w, const struct endpoint *e)
 	arena_finish(&scratch);
 }
 
-void recipe_write(struct endpoint *e)
+static void write_bound(struct json_writer *w, const char *key, int64_t n)
+{
+	if (n > 0)
+		json_member_int(w, key, n);
+}
+
+static void write_file(struct json_writer *w, const struct input *in)
+{
+	const struct media_rule *r = &input_element(in)->rule;
+	struct buf field;
+
+	buf_init(&field, 128);
+	buf_addf(&field, "/%s", in->name);
+	json_open(w, '{');
+	json_member_string(w, "field", buf_str(&field));
+	json_member_bool(w, "items", in->items != NULL);
+	json_member_string(w, "type", media_want_name(r->want));
+	json_put_key(w, "mime");
+	json_open(w, '[');
+	for (size_t i = 0; i < r->mime_count; i++)
+		json_put_string(w, r->mimes[i]);
+	json_close(w, ']');
+	json_member_int(w, "max_bytes", r->max_bytes);
+	write_bound(w, "min_width", r->min_width);
+	write_bound(w, "max_width", r->max_width);
+	write_bound(w, "min_height", r->min_height);
+	write_bound(w, "max_height", r->max_height);
+	write_bound(w, "max_pixels", r->max_pixels);
+	json_member_bool(w, "needs_alpha", r->needs_alpha);
+	json_close(w, '}');
+	buf_finish(&field);
+}
+
+/* What the plan takes, for files that are fetched when the job is there. */
+static void write_files(struct json_writer *w, const struct endpoint *e,
+			const struct plan *p)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < e->input_count; i++) {
+		if (!input_is_file(input_element(&p->inputs[i])->type))
+			continue;
+		if (!any) {
+			json_put_key(w, "files");
+			json_open(w, '[');
+		}
+		any = true;
+		write_file(w, &p->inputs[i]);
+	}
+	if (any)
+		json_close(w, ']');
+}
+
+static const char *plan_recipe(struct endpoint *e, const struct plan *p)
 {
 	struct json_writer w;
+	const char *text;
 	struct buf to;
 
 	buf_init(&to, RECIPE_MAX);
@@ -100,9 +154,34 @@ void recipe_write(struct endpoint *e)
 	json_open(&w, '[');
 	write_fields(&w, e);
 	json_close(&w, ']');
+	write_files(&w, e, p);
 	json_close(&w, '}');
-	e->recipe = arena_strndup(&e->arena, buf_str(&to), to.len);
+	text = arena_strndup(&e->arena, buf_str(&to), to.len);
 	buf_finish(&to);
+	return text;
+}
+
+static bool takes_files(const struct endpoint *e)
+{
+	for (size_t i = 0; i < e->input_count; i++)
+		if (input_is_file(input_element(&e->inputs[i])->type))
+			return true;
+	return false;
+}
+
+/* Without files all plans have the same. */
+void recipe_write(struct endpoint *e)
+{
+	struct plan *plans =
+		arena_array(&e->arena, e->plan_count, sizeof(*plans));
+	bool own = takes_files(e);
+
+	memcpy(plans, e->plans, e->plan_count * sizeof(*plans));
+	for (size_t i = 0; i < e->plan_count; i++)
+		plans[i].recipe = i == 0 || own ? plan_recipe(e, &plans[i])
+						: plans[0].recipe;
+	e->plans = plans;
+	e->recipe = plans[0].recipe;
 }
 
 static void add_text(struct digest *d, const char *s)
@@ -135,6 +214,8 @@ static void add_input(struct digest *d, const struct input *in)
 	}
 	for (size_t i = 0; i < in->bypass_count; i++)
 		add_text(d, in->bypass[i]);
+	if (in->of != NULL)
+		add_text(d, in->of);
 	if (in->items != NULL)
 		add_input(d, in->items);
 }

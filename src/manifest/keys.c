@@ -34,7 +34,7 @@ void manifest_print_keys(struct buf *to)
 		char name[32];
 
 		all[0].more = &all[1];
-		all[1].more = i == INPUT_CHOICE ? &keys_choice : &keys_input;
+		all[1].more = keys_of_input((enum input_type)i);
 		(void)snprintf(name, sizeof(name), "input:%s", kind->name);
 		print_set(to, name, all);
 		(void)snprintf(name, sizeof(name), "bounds:%s", kind->name);

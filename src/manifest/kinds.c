@@ -6,8 +6,8 @@
 #include "manifest/pattern.h"
 
 /*
- * The kinds of input, one row each. A new type gets a row in `kinds`, its
- * keys, and leaves `later`.
+ * The kinds of input, one row each. A new type gets a row in `kinds`, and its
+ * keys. Those of files are in kinds_file.c.
  */
 static const struct integer *read_integer(struct reader *r,
 					  const struct place *p,
@@ -333,6 +333,25 @@ static const struct key array_bounds[] = {
 	{"maxItems", KEY_SIZE, FIELD(max_items), 0, TARGETS_MAX, NULL},
 };
 static const struct key array_others[] = {SEEN("items")};
+/* Sounds and other files have no size in pixels. */
+#define FILE_BOUNDS                                                            \
+	{"maxBytes", KEY_INT64,	      FIELD(rule.max_bytes),                   \
+	 1,	     MEDIA_BYTES_MAX, NULL},                                   \
+		OWN("mime", file_mime)
+#define SIDE(name, member)                                                     \
+	{                                                                      \
+		name, KEY_INT64, FIELD(rule.member), 1, MEDIA_SIDE_MAX, NULL   \
+	}
+static const struct key picture_bounds[] = {
+	FILE_BOUNDS,
+	SIDE("minWidth", min_width),
+	SIDE("maxWidth", max_width),
+	SIDE("minHeight", min_height),
+	SIDE("maxHeight", max_height),
+	{"maxPixels", KEY_INT64, FIELD(rule.max_pixels), 1, MEDIA_PIXELS_MAX,
+	 NULL},
+};
+static const struct key file_bounds[] = {FILE_BOUNDS};
 
 static const struct kind kinds[] = {
 	[INPUT_STRING] = {"string", "a string", KEY_SET(string_bounds, NULL),
@@ -349,11 +368,18 @@ static const struct kind kinds[] = {
 			  KEY_SET(choice_others, NULL), NULL},
 	[INPUT_ARRAY] = {"array", "an array", KEY_SET(array_bounds, NULL),
 			 KEY_SET(array_others, NULL), array_check},
+	[INPUT_IMAGE] = {"image", "an image", KEY_SET(picture_bounds, NULL),
+			 NONE, file_check},
+	[INPUT_MASK] = {"mask", "a mask", KEY_SET(picture_bounds, NULL), NONE,
+			file_check},
+	[INPUT_AUDIO] = {"audio", "a sound", KEY_SET(file_bounds, NULL), NONE,
+			 file_check},
+	[INPUT_VIDEO] = {"video", "a video", KEY_SET(picture_bounds, NULL),
+			 NONE, file_check},
+	[INPUT_FILE] = {"file", "a file", KEY_SET(file_bounds, NULL), NONE,
+			file_check},
 };
 static_assert(COUNT(kinds) == INPUT__COUNT, "a row for every type of input");
-
-/* Types of manifests to come: known, so that the message can say so. */
-static const char *const later[] = {"image", "mask", "audio", "video", "file"};
 
 const char *input_type_name(enum input_type t)
 {
@@ -398,7 +424,8 @@ const struct kind *kind_read(struct reader *r, const struct place *p,
 	if (json_get(v, "type") == NULL) {
 		reader_error(r, p, "required",
 			     "needs \"type\": string, integer, number, "
-			     "boolean, seed, choice or array");
+			     "boolean, seed, choice, image, mask, audio, "
+			     "video, file or array");
 		return NULL;
 	}
 	if (!reader_wants(r, at, json_get(v, "type"), JSON_STRING))
@@ -409,14 +436,6 @@ const struct kind *kind_read(struct reader *r, const struct place *p,
 			continue;
 		*type = (enum input_type)i;
 		return &kinds[i];
-	}
-	for (size_t i = 0; i < COUNT(later); i++) {
-		if (strcmp(later[i], name) != 0)
-			continue;
-		reader_error(r, at, "unsupported",
-			     "type \"%s\" is not supported by this version",
-			     name);
-		return NULL;
 	}
 	reader_error(r, at, "enum", "\"%s\" is no type of input%s", name,
 		     reader_nearest(r, name, names, COUNT(names)));

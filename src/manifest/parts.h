@@ -31,8 +31,18 @@
 #define STRING_LENGTH_MAX     1000000 /* the most that maxLength may say */
 #define STRING_LENGTH_USUAL   100000  /* where it says nothing */
 
+/* A node that gets a mask, in the reader's scratch: what it makes of it is seen
+ * when all inputs are read. */
+struct mask_target {
+	struct mask_target *next;
+	struct input *mask;
+	const struct node *node;
+};
+
 /* inputs.c, kinds.c */
-extern const struct key_set keys_input, keys_choice, keys_items;
+extern const struct key_set keys_items;
+/* Of an input of that type, beside those of its kind. */
+const struct key_set *keys_of_input(enum input_type type);
 void read_inputs(struct reader *r, const struct place *p, const struct json *v);
 
 struct kind {
@@ -54,10 +64,17 @@ const char *kind_hint(struct reader *r, const char *key);
 /* bypass.c */
 extern const struct key_set keys_absent;
 
-/* targets.c: fills in->targets or in->choices. */
+/* kinds_file.c: bounds of files where nothing is said; for kinds.c. */
+void file_defaults(struct input *in);
+key_read file_mime;
+void file_check(struct reader *r, const struct place *p, const struct json *v,
+		const struct input *in);
+
+/* targets.c: fills in->targets or in->choices. `value` is what goes to each
+ * target: the input, or an array's element; NULL where that is broken. */
 extern const struct key_set keys_target;
 void read_targets(struct reader *r, const struct place *p, const struct json *v,
-		  struct input *in);
+		  struct input *in, struct input *value);
 void read_choices(struct reader *r, const struct place *p, const struct json *v,
 		  struct input *in, bool items);
 void read_set(struct reader *r, const struct place *p, const struct json *v);
@@ -86,7 +103,7 @@ void read_examples(struct reader *r, const struct place *p,
 /* load.c */
 extern const struct key_set keys_manifest;
 
-/* identity.c: e->recipe and e->identity. */
+/* identity.c: the recipes of e and its plans, and e->identity. */
 void recipe_write(struct endpoint *e);
 void identity_write(struct endpoint *e);
 

@@ -23,6 +23,24 @@ static void put_enum(struct json_writer *w, const struct input *in)
 	json_close(w, ']');
 }
 
+static void put_bound(struct json_writer *w, const char *key, int64_t n)
+{
+	if (n > 0)
+		json_member_int(w, key, n);
+}
+
+static void put_file_bounds(struct json_writer *w, const struct media_rule *r)
+{
+	put_bound(w, "maxBytes", r->max_bytes);
+	put_bound(w, "minWidth", r->min_width);
+	put_bound(w, "maxWidth", r->max_width);
+	put_bound(w, "minHeight", r->min_height);
+	put_bound(w, "maxHeight", r->max_height);
+	put_bound(w, "maxPixels", r->max_pixels);
+	if (r->needs_alpha)
+		json_member_bool(w, "alpha", true);
+}
+
 void promise_bounds(struct json_writer *w, const struct input *in)
 {
 	switch (in->type) {
@@ -48,6 +66,13 @@ void promise_bounds(struct json_writer *w, const struct input *in)
 		put_size(w, "minItems", in->min_items);
 		put_size(w, "maxItems", in->max_items);
 		break;
+	case INPUT_IMAGE:
+	case INPUT_MASK:
+	case INPUT_AUDIO:
+	case INPUT_VIDEO:
+	case INPUT_FILE:
+		put_file_bounds(w, &in->rule);
+		break;
 	case INPUT_BOOLEAN:
 	case INPUT_SEED:
 	case INPUT_CHOICE:
@@ -55,6 +80,21 @@ void promise_bounds(struct json_writer *w, const struct input *in)
 		break;
 	}
 	put_enum(w, in);
+}
+
+/* Media types as they are meant: a star is written out. */
+static void put_mimes(struct json_writer *w, const struct media_rule *r)
+{
+	const char *names[MEDIA_MIMES_MAX];
+	size_t n = media_rule_mimes(r, names);
+
+	if (r->mime_count == 0)
+		return;
+	json_put_key(w, "mime");
+	json_open(w, '[');
+	for (size_t i = 0; i < n; i++)
+		json_put_string(w, names[i]);
+	json_close(w, ']');
 }
 
 static void put_input(struct json_writer *w, const struct input *in, bool item)
@@ -75,6 +115,10 @@ static void put_input(struct json_writer *w, const struct input *in, bool item)
 			json_put_string(w, in->choices[i].name);
 		json_close(w, ']');
 	}
+	if (input_is_file(in->type))
+		put_mimes(w, &in->rule);
+	if (in->of != NULL)
+		json_member_string(w, "of", in->of);
 	if (in->items != NULL) {
 		json_put_key(w, "items");
 		put_input(w, in->items, true);

@@ -15,7 +15,8 @@
  *	 "outputs":{"image":{"type":"image","many":false,"required":true}}}
  */
 void promise_write(const struct endpoint *e, struct buf *to);
-/* The bounds of an input as JSON Schema has them; a seed's are left out. */
+/* The bounds of an input as JSON Schema has them, those of files as the
+ * manifest has them; a seed's are left out. */
 void promise_bounds(struct json_writer *w, const struct input *in);
 
 #endif

@@ -245,6 +245,10 @@ static void read_key(struct reader *r, const struct place *p,
 		if (read_whole(r, p, v, k, &n))
 			*(int *)field = (int)n;
 		break;
+	case KEY_INT64:
+		if (read_whole(r, p, v, k, &n))
+			*(int64_t *)field = n;
+		break;
 	case KEY_OWN:
 		k->read(r, p, v, into);
 		break;

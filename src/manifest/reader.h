@@ -28,6 +28,7 @@ struct reader {
 	const char *workflow; /* "workflow.json", for messages */
 	struct workflow *graph;
 	struct object_info *classes; /* object_info.c; NULL: not read yet */
+	struct mask_target *masks;   /* see parts.h */
 	struct endpoint *endpoint;
 	bool failed; /* something was added to errors */
 };
@@ -79,6 +80,7 @@ enum key_how {
 	KEY_SIZE,     /* size_t */
 	KEY_UNSIGNED, /* unsigned */
 	KEY_INT,      /* int */
+	KEY_INT64,    /* int64_t */
 	KEY_OWN,      /* by `read` */
 };
 

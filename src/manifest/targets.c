@@ -41,14 +41,12 @@ static bool read_dotted(struct reader *r, const struct place *p,
 }
 
 static bool read_object(struct reader *r, const struct place *p,
-			const struct json *v, const struct input *in,
+			const struct json *v, const struct input *value,
 			struct target_name *t, struct target *out)
 {
 	const struct json *template = json_get(v, "template");
 	struct target_keys keys = {NULL, NULL, NULL, NULL};
-	bool strings = in->type == INPUT_STRING ||
-		       (in->type == INPUT_ARRAY && in->items != NULL &&
-			in->items->type == INPUT_STRING);
+	bool strings = value != NULL && value->type == INPUT_STRING;
 
 	if (!reader_keys(r, p, v, &keys_target, "a target", &keys))
 		return false;
@@ -67,14 +65,35 @@ static bool read_object(struct reader *r, const struct place *p,
 	return keys.node != NULL && keys.input != NULL;
 }
 
+/* A file's name goes where the graph has one. */
+static void check_file_target(struct reader *r, const struct place *p,
+			      const struct target_name *t,
+			      const struct plug *plug, struct input *value)
+{
+	const struct node *n = workflow_node(r->graph, t->node);
+	struct mask_target *m;
+
+	if (r->graph->text[plug->span.at] != '"')
+		reader_error(r, p, "target",
+			     "input \"%s\" of node \"%s\" %s holds no string, "
+			     "so it takes no file",
+			     t->input, n->id, n->class_type);
+	if (value->type != INPUT_MASK)
+		return;
+	m = arena_alloc(&r->scratch, sizeof(*m));
+	*m = (struct mask_target){r->masks, value, n};
+	r->masks = m;
+}
+
 static void read_target(struct reader *r, const struct place *p,
-			const struct json *v, const struct input *in,
+			const struct json *v, struct input *value,
 			const char *owner, struct target *out)
 {
 	struct target_name t = {.owner = owner};
+	const struct plug *plug;
 
 	if (json_is(v, JSON_OBJECT)) {
-		if (!read_object(r, p, v, in, &t, out))
+		if (!read_object(r, p, v, value, &t, out))
 			return;
 	} else if (!json_is(v, JSON_STRING)) {
 		reader_error(r, p, "type",
@@ -85,11 +104,13 @@ static void read_target(struct reader *r, const struct place *p,
 	} else if (!read_dotted(r, p, json_string(v), &t)) {
 		return;
 	}
-	workflow_hole(r, p, &t, &out->hole);
+	plug = workflow_hole(r, p, &t, &out->hole);
+	if (plug != NULL && value != NULL && input_is_file(value->type))
+		check_file_target(r, p, &t, plug, value);
 }
 
 void read_targets(struct reader *r, const struct place *p, const struct json *v,
-		  struct input *in)
+		  struct input *in, struct input *value)
 {
 	const char *owner = place_text(r, p->up);
 	struct target *targets;
@@ -106,11 +127,12 @@ void read_targets(struct reader *r, const struct place *p, const struct json *v,
 	in->targets = targets;
 	in->target_count = count;
 	if (!json_is(v, JSON_ARRAY)) {
-		read_target(r, p, v, in, owner, targets);
+		read_target(r, p, v, value, owner, targets);
 		return;
 	}
 	json_each (item, v) {
-		read_target(r, PLACE_INDEX(p, i), item, in, owner, &targets[i]);
+		read_target(r, PLACE_INDEX(p, i), item, value, owner,
+			    &targets[i]);
 		i++;
 	}
 }
@@ -136,7 +158,7 @@ static void read_assignments(struct reader *r, const struct place *p,
 		set->text = reader_json(r, item);
 		set->len = strlen(set->text);
 		if (read_dotted(r, at, json_key(item), &t))
-			workflow_hole(r, at, &t, &set->hole);
+			(void)workflow_hole(r, at, &t, &set->hole);
 	}
 }
 

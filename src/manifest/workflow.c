@@ -346,18 +346,32 @@ struct plug *workflow_claim(struct reader *r, const struct place *p,
 	return plug;
 }
 
-void workflow_hole(struct reader *r, const struct place *p,
-		   const struct target_name *t, size_t *slot)
+struct plug *workflow_hole(struct reader *r, const struct place *p,
+			   const struct target_name *t, size_t *slot)
 {
 	struct plug *plug = workflow_claim(r, p, t);
 	struct plug_slot *s;
 
 	if (plug == NULL)
-		return;
+		return NULL;
 	plug->hole = true;
 	s = arena_alloc(&r->scratch, sizeof(*s));
 	*s = (struct plug_slot){r->graph->slots, plug, slot};
 	r->graph->slots = s;
+	return plug;
+}
+
+bool workflow_fixed(const struct workflow *w, const struct node *n,
+		    const char *input, const char *json)
+{
+	const struct plug *plug = find_plug(n, input);
+
+	if (plug == NULL || plug->wired != NULL || plug->hole)
+		return false;
+	if (plug->fixed != NULL)
+		return strcmp(plug->fixed, json) == 0;
+	return plug->span.len == strlen(json) &&
+	       memcmp(w->text + plug->span.at, json, plug->span.len) == 0;
 }
 
 /* The size of the text once the fixed values are in, and the holes in it. */

@@ -64,8 +64,11 @@ struct target_name {
 struct plug *workflow_claim(struct reader *r, const struct place *p,
 			    const struct target_name *t);
 /* As above, and *slot gets the number of its hole from workflow_graph(). */
-void workflow_hole(struct reader *r, const struct place *p,
-		   const struct target_name *t, size_t *slot);
+struct plug *workflow_hole(struct reader *r, const struct place *p,
+			   const struct target_name *t, size_t *slot);
+/* Whether a node's input is this JSON text, and no caller can change it. */
+bool workflow_fixed(const struct workflow *w, const struct node *n,
+		    const char *input, const char *json);
 /* Error: node `id` is not there; input (may be NULL) helps to find the one
  * that was meant. */
 void workflow_no_node(struct reader *r, const struct place *p, const char *id,

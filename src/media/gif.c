@@ -46,6 +46,17 @@ static int64_t part_end(struct source *s, int64_t at, unsigned char kind)
 	return blocks_end(s, at + 10 + colours(p[9]) + 1);
 }
 
+/* A frame may be larger than the screen that the header tells; then readers
+ * make the screen larger. */
+static void frame_facts(const unsigned char p[10], struct media_facts *out)
+{
+	int64_t right = number_le(p + 1, 2) + number_le(p + 5, 2);
+	int64_t bottom = number_le(p + 3, 2) + number_le(p + 7, 2);
+
+	out->width = right > out->width ? right : out->width;
+	out->height = bottom > out->height ? bottom : out->height;
+}
+
 void gif_facts(struct source *s, struct media_facts *out)
 {
 	unsigned char p[HEAD];
@@ -61,9 +72,13 @@ void gif_facts(struct source *s, struct media_facts *out)
 		unsigned char kind = p[0];
 
 		frames += kind == IMAGE;
+		if (kind == IMAGE && source_read(s, at, p, 10))
+			frame_facts(p, out);
 		if (kind == EXTENSION && source_read(s, at, p, 6) &&
-		    p[1] == CONTROL)
+		    p[1] == CONTROL) {
 			ms += number_le(p + 4, 2) * 10;
+			out->alpha = out->alpha || (p[3] & 1) != 0;
+		}
 		at = part_end(s, at, kind);
 		if (at < 0)
 			return;

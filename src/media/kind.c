@@ -256,15 +256,15 @@ void jpeg_facts(struct source *s, struct media_facts *out)
 
 static void (*const facts_of[MEDIA_KIND__COUNT])(struct source *,
 						 struct media_facts *) = {
-	[MEDIA_PNG] = png_facts,       [MEDIA_JPEG] = jpeg_facts,
-	[MEDIA_WEBP] = webp_facts,     [MEDIA_GIF] = gif_facts,
-	[MEDIA_AVIF] = isobmff_facts,  [MEDIA_HEIC] = isobmff_facts,
-	[MEDIA_BMP] = bmp_facts,       [MEDIA_MP4] = isobmff_facts,
-	[MEDIA_MOV] = isobmff_facts,   [MEDIA_M4A] = isobmff_facts,
-	[MEDIA_WEBM] = matroska_facts, [MEDIA_MKV] = matroska_facts,
-	[MEDIA_WAV] = wav_facts,       [MEDIA_FLAC] = flac_facts,
-	[MEDIA_MP3] = mp3_facts,       [MEDIA_OGG] = ogg_facts,
-	[MEDIA_OPUS] = ogg_facts,
+	[MEDIA_PNG] = png_facts,      [MEDIA_JPEG] = jpeg_facts,
+	[MEDIA_WEBP] = webp_facts,    [MEDIA_GIF] = gif_facts,
+	[MEDIA_AVIF] = isobmff_facts, [MEDIA_HEIC] = isobmff_facts,
+	[MEDIA_BMP] = bmp_facts,      [MEDIA_TIFF] = tiff_facts,
+	[MEDIA_MP4] = isobmff_facts,  [MEDIA_MOV] = isobmff_facts,
+	[MEDIA_M4A] = isobmff_facts,  [MEDIA_WEBM] = matroska_facts,
+	[MEDIA_MKV] = matroska_facts, [MEDIA_WAV] = wav_facts,
+	[MEDIA_FLAC] = flac_facts,    [MEDIA_MP3] = mp3_facts,
+	[MEDIA_OGG] = ogg_facts,      [MEDIA_OPUS] = ogg_facts,
 };
 
 static void facts(struct source *s, const unsigned char *head, size_t n,

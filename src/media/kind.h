@@ -94,6 +94,7 @@ struct media_facts {
 	int64_t width, height; /* 0: unknown */
 	int64_t frames;	       /* 0: unknown; 1: no animation */
 	int64_t duration_ms;   /* 0: unknown */
+	bool alpha; /* a picture whose header tells of an alpha channel */
 };
 
 void media_probe_init(struct media_probe *p);

@@ -21,6 +21,7 @@ void webp_facts(struct source *s, struct media_facts *out);
 void wav_facts(struct source *s, struct media_facts *out);
 void gif_facts(struct source *s, struct media_facts *out);
 void bmp_facts(struct source *s, struct media_facts *out);
+void tiff_facts(struct source *s, struct media_facts *out);
 void isobmff_facts(struct source *s, struct media_facts *out);
 void matroska_facts(struct source *s, struct media_facts *out);
 void flac_facts(struct source *s, struct media_facts *out);

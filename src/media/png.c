@@ -12,6 +12,10 @@
 #define SIGNATURE 8
 #define AROUND	  12 /* length, type and CRC */
 
+/* IHDR: <width, 4> <height, 4> <depth> <colour type> … */
+#define GREY_ALPHA   4
+#define COLOUR_ALPHA 6
+
 /* What stays: the picture, its colours, its animation. Each has a size that
  * leaves no room for words. */
 static const struct {
@@ -59,10 +63,17 @@ void png_facts(struct source *s, struct media_facts *out)
 	out->width = number_be(p, 4);
 	out->height = number_be(p + 4, 4);
 	out->frames = 1;
+	out->alpha = source_read(s, 25, p, 1) &&
+		     (p[0] == GREY_ALPHA || p[0] == COLOUR_ALPHA);
 	while (chunk_read(s, at, &len, type)) {
 		/* Said before the picture, or there is no animation. */
 		if (strcmp(type, "IDAT") == 0 && frames == 0)
 			return;
+		/* Some readers believe a second one. */
+		if (strcmp(type, "IHDR") == 0 && at != SIGNATURE)
+			out->width = 0;
+		if (strcmp(type, "tRNS") == 0)
+			out->alpha = true;
 		if (strcmp(type, "acTL") == 0 && source_read(s, at + 8, p, 4))
 			frames = number_be(p, 4);
 		if (strcmp(type, "fcTL") == 0)

@@ -34,13 +34,15 @@ static bool is(const char *type, const char *of)
 
 /*
  *	"VP8X" <size> <flags, 4> <width - 1, 3> <height - 1, 3>
- *	"VP8L" <size> 2F <width - 1, 14 bits> <height - 1, 14 bits> …
+ *	"VP8L" <size> 2F <width - 1, 14 bits> <height - 1, 14 bits>
+ *	       <alpha, 1 bit> …
  *	"VP8 " <size> <frame tag, 3> 9D 01 2A <width, 14 bits, 2> <height, 2>
  *	"ANMF" <size> <x, 3> <y, 3> <width, 3> <height, 3> <ms, 3> <flags>
  *	       chunks
  */
-#define FLAG_EXIF 0x08
-#define FLAG_XMP  0x04
+#define FLAG_ALPHA 0x10
+#define FLAG_EXIF  0x08
+#define FLAG_XMP   0x04
 
 static void first_size(struct source *s, int64_t at, const char *type,
 		       struct media_facts *out)
@@ -52,12 +54,14 @@ static void first_size(struct source *s, int64_t at, const char *type,
 
 		out->width = (bits & 0x3fff) + 1;
 		out->height = ((bits >> 14) & 0x3fff) + 1;
+		out->alpha = (bits >> 28 & 1) != 0;
 	}
 	if (!source_read(s, at, p, 10))
 		return;
 	if (is(type, "VP8X")) {
 		out->width = number_le(p + 4, 3) + 1;
 		out->height = number_le(p + 7, 3) + 1;
+		out->alpha = (p[0] & FLAG_ALPHA) != 0;
 	} else if (is(type, "VP8 ") && memcmp(p + 3, "\x9d\x01\x2a", 3) == 0) {
 		out->width = number_le(p + 6, 2) & 0x3fff;
 		out->height = number_le(p + 8, 2) & 0x3fff;

@@ -101,7 +101,7 @@ static uint64_t no_random(void *ctx)
 static void do_render(struct bench *t)
 {
 	buf_clear(&t->prompt);
-	graph_render(&t->e.graph, NULL, t->fillings, &t->prompt);
+	graph_render(&t->e.graph, NULL, t->fillings, NULL, &t->prompt);
 	t->bytes += t->prompt.len;
 }
 
@@ -113,8 +113,8 @@ static void do_resolve(struct bench *t)
 
 	problem_list_init(&errors, &a);
 	buf_clear(&t->prompt);
-	if (!input_resolve(&t->e, &t->plan, json_root(t->body), no_random, NULL,
-			   &a, &t->prompt, &out, &errors))
+	if (!input_resolve(&t->e, &t->plan, json_root(t->body), NULL, no_random,
+			   NULL, &a, &t->prompt, &out, &errors))
 		abort();
 	t->bytes += t->prompt.len;
 	arena_finish(&a);

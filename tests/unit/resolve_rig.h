@@ -259,7 +259,7 @@ static inline void resolve(struct run *r, const char *body, uint64_t random,
 		abort();
 	problem_list_init(&r->errors, &r->arena);
 	buf_init(&r->prompt, room);
-	r->good = input_resolve(&endpoint, &plans[0], json_root(doc),
+	r->good = input_resolve(&endpoint, &plans[0], json_root(doc), NULL,
 				fixed_random, &random, &r->arena, &r->prompt,
 				&r->out, &r->errors);
 	json_free(doc);

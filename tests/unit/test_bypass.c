@@ -108,8 +108,8 @@ static bool resolve(const struct endpoint *e, const char *inputs,
 	bool good;
 
 	problem_list_init(&errors, &arena);
-	good = input_resolve(e, &e->plans[0], json_root(doc), no_random, NULL,
-			     &arena, prompt, &resolved, &errors);
+	good = input_resolve(e, &e->plans[0], json_root(doc), NULL, no_random,
+			     NULL, &arena, prompt, &resolved, &errors);
 	json_free(doc);
 	arena_finish(&arena);
 	return good;

@@ -9,7 +9,8 @@
 
 /*
  * The promise: a prompt is the author's text, byte for byte, except at the
- * places that the caller's values go to, and there it is exactly the value.
+ * places that the caller's values go to, and there it is exactly the value; of
+ * a file the name, which is put in later at the places that are told.
  * Checked over random graphs, and over the workflows in the folder $WORKFLOWS,
  * against a reading of their own (a scanner that knows nothing of base/json).
  */
@@ -182,8 +183,16 @@ static void expect(struct trial *t, size_t hole, const char *json,
 	t->expected[hole] = (struct expected){true, json, plain};
 }
 
-/* One value of the type into the body; what must come of it. */
-static struct expected give(struct trial *t, enum input_type type)
+/* A file's name in these tests: its place. */
+static const char *name_of(struct arena *a, const char *field)
+{
+	return arena_printf(a, "\"<%s>\"", field);
+}
+
+/* One value of the type into the body; what must come of it. field: its place
+ * in the body. */
+static struct expected give(struct trial *t, enum input_type type,
+			    const char *field)
 {
 	static const char *const integers[][2] = {
 		{"0", "0"},
@@ -237,9 +246,13 @@ static struct expected give(struct trial *t, enum input_type type)
 		x.json = numbers[draw(COUNT(numbers))];
 		json_put_raw(&t->to, x.json);
 		break;
-	default:
+	case INPUT_BOOLEAN:
 		x.json = draw(2) ? "true" : "false";
 		json_put_raw(&t->to, x.json);
+		break;
+	default:
+		x.json = name_of(&t->arena, field);
+		json_put_string(&t->to, "https://files.example/a?b=c");
 		break;
 	}
 	return x;
@@ -334,22 +347,29 @@ static void make_array(struct trial *t, struct input *in)
 	struct input *items = arena_alloc(&t->arena, sizeof(*items));
 	unsigned count;
 
-	*items = (struct input){.name = in->name,
-				.type = (enum input_type)draw(INPUT_CHOICE),
-				.max_length = 1000};
+	*items = (struct input){
+		.name = in->name,
+		.type = draw(3) > 0 ? (enum input_type)draw(INPUT_CHOICE)
+				    : INPUT_AUDIO,
+		.max_length = 1000};
 	make_targets(t, in, 1 + draw(4));
 	in->items = items;
 	in->max_items = in->target_count;
 	count = draw((unsigned)in->target_count + 1);
 	json_open(&t->to, '[');
-	for (unsigned i = 0; i < count; i++)
-		t->expected[in->targets[i].hole] = give(t, items->type);
+	for (unsigned i = 0; i < count; i++) {
+		const char *field =
+			arena_printf(&t->arena, "/%s/%u", in->name, i);
+
+		t->expected[in->targets[i].hole] = give(t, items->type, field);
+	}
 	json_close(&t->to, ']');
 }
 
 static void make_plain(struct trial *t, struct input *in)
 {
-	struct expected x = give(t, in->type);
+	const char *field = arena_printf(&t->arena, "/%s", in->name);
+	struct expected x = give(t, in->type, field);
 
 	make_targets(t, in, 1 + draw(3));
 	if (in->type == INPUT_STRING && in->target_count > 0 && draw(2))
@@ -453,6 +473,31 @@ static bool exact(const struct trial *t, const struct ranges *ranges,
 	return strcmp(a, p) == 0;
 }
 
+/* The prompt with the names of its files, from the last place to the first. */
+static const char *with_names(struct arena *a, const char *prompt,
+			      const struct resolved *r)
+{
+	size_t most = SIZE_MAX;
+
+	for (;;) {
+		const struct resolved_file *file = NULL;
+		size_t at = 0;
+
+		for (size_t i = 0; i < r->file_count; i++)
+			for (size_t k = 0; k < r->files[i].at_count; k++)
+				if (r->files[i].at[k] < most &&
+				    (file == NULL || r->files[i].at[k] >= at)) {
+					file = &r->files[i];
+					at = file->at[k];
+				}
+		if (file == NULL)
+			return prompt;
+		prompt = arena_printf(a, "%.*s%s%s", (int)at, prompt,
+				      name_of(a, file->field), prompt + at);
+		most = at;
+	}
+}
+
 static uint64_t no_random(void *ctx)
 {
 	(void)ctx;
@@ -465,6 +510,7 @@ static bool try_once(const char *text, size_t len)
 	struct problem_list errors;
 	struct ranges ranges = {0};
 	struct json_doc *body, *whole;
+	const char *named = "";
 	struct resolved out;
 	struct buf prompt;
 	struct trial t;
@@ -476,17 +522,19 @@ static bool try_once(const char *text, size_t len)
 	buf_init(&prompt, (size_t)64 << 20);
 	body = json_parse(buf_str(&t.body), t.body.len, 64, NULL);
 	good = ranges.count == t.e.graph.hole_count && body != NULL &&
-	       input_resolve(&t.e, &t.plan, json_root(body), no_random, NULL,
-			     &t.arena, &prompt, &out, &errors);
+	       input_resolve(&t.e, &t.plan, json_root(body), NULL, no_random,
+			     NULL, &t.arena, &prompt, &out, &errors);
 	for (size_t i = 0; i < errors.count; i++)
 		fprintf(stderr, "# %s: %s\n", errors.items[i].where,
 			errors.items[i].detail);
-	good = good && exact(&t, &ranges, text, buf_str(&prompt));
-	whole = json_parse(buf_str(&prompt), prompt.len, 500, NULL);
+	if (good)
+		named = with_names(&t.arena, buf_str(&prompt), &out);
+	good = good && exact(&t, &ranges, text, named);
+	whole = json_parse(named, strlen(named), 500, NULL);
 	good = good && whole != NULL;
 	if (!good)
 		fprintf(stderr, "# body: %s\n# text: %.2000s\n# got: %.2000s\n",
-			buf_str(&t.body), text, buf_str(&prompt));
+			buf_str(&t.body), text, named);
 	json_free(whole);
 	json_free(body);
 	free(ranges.at);

@@ -48,7 +48,7 @@ static void check_render(void)
 					cases[i].values[j],
 					strlen(cases[i].values[j])};
 		buf_init(&to, 1000);
-		graph_render(&by_hand, NULL, fillings, &to);
+		graph_render(&by_hand, NULL, fillings, NULL, &to);
 		is_str(buf_str(&to), cases[i].want, cases[i].name);
 		buf_finish(&to);
 	}
@@ -65,13 +65,13 @@ static void check_edges(void)
 	struct buf to;
 
 	buf_init(&to, 100);
-	graph_render(&ends, NULL, both, &to);
+	graph_render(&ends, NULL, both, NULL, &to);
 	is_str(buf_str(&to), "xyy", "holes that touch, at both ends");
-	graph_render(&plain, NULL, NULL, &to);
+	graph_render(&plain, NULL, NULL, NULL, &to);
 	is_str(buf_str(&to), "xyy{}", "appended; a graph without holes");
 	buf_finish(&to);
 	buf_init(&to, by_hand.len - 1);
-	graph_render(&by_hand, NULL, none, &to);
+	graph_render(&by_hand, NULL, none, NULL, &to);
 	ok(buf_over(&to), "a prompt past the ceiling is told");
 	buf_finish(&to);
 }
@@ -147,7 +147,7 @@ static void check_set(void)
 
 	ok(e->graph.hole_count <= COUNT(none), "few holes");
 	buf_init(&to, 1 << 20);
-	graph_render(&e->graph, NULL, none, &to);
+	graph_render(&e->graph, NULL, none, NULL, &to);
 	is_str(buf_str(&to), e->graph.text, "rendered with nothing put in");
 	ok(strstr(e->graph.text, "\"filename_prefix\": \"portrait\"") != NULL,
 	   "the fixed value is in the text");

@@ -124,7 +124,7 @@ static bool is_sound(const struct endpoint *e)
 	problem_list_init(&errors, &arena);
 	problem_list_init(&notices, &arena);
 	buf_init(&text, 1 << 20);
-	graph_render(&e->graph, NULL, none, &text);
+	graph_render(&e->graph, NULL, none, NULL, &text);
 	sound = strcmp(buf_str(&text), e->graph.text) == 0;
 	prompt = json_parse(e->graph.text, e->graph.len, 70, NULL);
 	contract = json_parse(e->contract, strlen(e->contract), 70, NULL);
