@@ -46,7 +46,7 @@ LIBS     = $(PKG_LIB) -lfcgi -lm -lpthread
 VIPS_INC := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I vips 2>/dev/null))
 VIPS_LIB := $(shell pkg-config --libs vips 2>/dev/null)
 STANDIN_LIBS := $(shell pkg-config --libs libwebsockets libcjson zlib 2>/dev/null) \
-           -lm -lpthread
+           -ljpeg -lm -lpthread
 
 override CFLAGS += -std=c11 -D_GNU_SOURCE $(WARN) -MMD -MP -Isrc -Itests \
            $(PKG_INC)

@@ -9,7 +9,7 @@ set -eu
 
 build='gcc make pkg-config libc6-dev libfcgi-dev libcurl4-openssl-dev
 	libcjson-dev libwebsockets-dev libjwt-dev libsqlite3-dev libssl-dev
-	zlib1g-dev'
+	zlib1g-dev libjpeg-dev'
 run='nginx-light curl jq'
 tests='openssl procps'
 # What is used where it is there: pictures are not converted without.

@@ -31,6 +31,10 @@ void png_encode(const struct image *im, int index, const char *texts,
 void png_text(struct str *out, const char *key, const char *text);
 /* NULL when it is no PNG this reader knows (8 or 16 bits, no interlace) */
 struct image *png_decode(const char *p, size_t len);
+/* by libjpeg; NULL when it is no JPEG */
+struct image *jpeg_decode(const char *p, size_t len);
+/* either; of four channels */
+struct image *image_decode(const char *p, size_t len);
 /* only the mean colour of each 8x8 block: small, quick, and valid */
 void jpeg_encode(const struct image *im, int index, struct str *out);
 

@@ -42,7 +42,7 @@ static struct image *read_image(struct run *r, struct enode *n)
 	if (!file_read(path.p, &bytes))
 		run_raise(r, "FileNotFoundError",
 			  "[Errno 2] No such file or directory: '%s'", path.p);
-	else if (!(im = png_decode(bytes.p, bytes.len)))
+	else if (!(im = image_decode(bytes.p, bytes.len)))
 		run_raise(r, "PIL.UnidentifiedImageError",
 			  "cannot identify image file '%s'", path.p);
 	str_free(&path);

@@ -203,7 +203,7 @@ static int open_original(struct conn *c, const struct form *f,
 		str_puts(&whole, name);
 		files_annotated(c->w, whole.p, type ? type : "output", &path);
 		if (!climbs(whole.p) && file_read(path.p, &bytes)) {
-			*out = png_decode(bytes.p, bytes.len);
+			*out = image_decode(bytes.p, bytes.len);
 			rc = *out ? 0 : -2;
 		}
 	}
@@ -223,7 +223,7 @@ static int apply_mask(struct conn *c, const struct form *f, const char *path)
 	size_t i, n;
 
 	if (!rc) {
-		mask = png_decode(f->image.p, f->image.len);
+		mask = image_decode(f->image.p, f->image.len);
 		rc = mask && mask->width == base->width &&
 				     mask->height == base->height
 			     ? 0
