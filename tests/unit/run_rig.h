@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "jobs/blobs.h"
 #include "jobs/board.h"
 #include "jobs/files.h"
 #include "jobs/outputs.h"
@@ -39,6 +40,7 @@ struct rig {
 	char root[64];
 	struct store *store;
 	struct files *files;
+	struct blobs *blobs;
 	struct board *board;
 	struct standin servers[BACKENDS];
 	struct pool_options o;
@@ -189,6 +191,7 @@ static inline void open_store(struct rig *r)
 	struct problem why = {0};
 	struct store_options o = {.path = path,
 				  .files = r->files,
+				  .blobs = r->blobs,
 				  .listen = listen_in,
 				  .listen_ctx = r};
 
@@ -270,6 +273,9 @@ static inline void rig_open(struct rig *r, size_t backends, unsigned slots)
 	must(file_make_dirs(files, 0700, &why), "files", &why);
 	r->files = files_open(files, rig_min_free, &why);
 	must(r->files != NULL, "files", &why);
+	(void)snprintf(files, sizeof(files), "%s/blobs", r->root);
+	r->blobs = blobs_open(files, r->files, &why);
+	must(r->blobs != NULL, "blobs", &why);
 	r->board = board_create(changed, r);
 	rig_options(r, backends, slots);
 	open_store(r);
@@ -309,6 +315,7 @@ static inline void rig_finish(struct rig *r)
 	for (size_t i = 0; i < r->o.count; i++)
 		standin_stop(&r->servers[i]);
 	board_destroy(r->board);
+	blobs_close(r->blobs);
 	files_close(r->files);
 	remove_tree(r->root);
 	box_finish(&r->box);
