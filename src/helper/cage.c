@@ -127,7 +127,7 @@ static const struct sock_filter filter[] = {
 	FAIL(EPERM),
 };
 
-static bool bound(int what, rlim_t most)
+static bool bound(__rlimit_resource_t what, rlim_t most)
 {
 	struct rlimit l = {most, most};
 
