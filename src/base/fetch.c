@@ -345,7 +345,7 @@ static char *resolve(const struct url *from, const char *location)
 	must(h != NULL);
 	buf_init(&base, 2 * (size_t)URL_MAX);
 	url_print(from, &base);
-	if (strlen(location) <= URL_MAX &&
+	if (location[0] != '\0' && strlen(location) <= URL_MAX &&
 	    curl_url_set(h, CURLUPART_URL, buf_str(&base), 0) == CURLUE_OK &&
 	    curl_url_set(h, CURLUPART_URL, location,
 			 CURLU_URLENCODE | CURLU_ALLOW_SPACE |
