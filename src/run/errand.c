@@ -1,0 +1,390 @@
+#include "run/errand.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/url.h"
+#include "media/rule.h"
+
+#define TEXT_MAX (1024 * 1024)
+
+static const char inside_words[] =
+	"could not be fetched: its server must be a public one with a valid "
+	"certificate, and answer with a fitting file in time";
+
+/* By the first word that says why; the same for the log. */
+static const struct {
+	const char *name;
+	const char *words; /* for the caller */
+} outcomes[] = {
+	[FETCH_WHOLE] = {"whole", ""},
+	[FETCH_UNREACHED] = {"unreached", inside_words},
+	[FETCH_STATUS] = {"status", "could not be fetched: its server did not "
+				    "answer with 200"},
+	[FETCH_REDIRECTED] = {"redirected",
+			      "could not be fetched: it leads on too often, "
+			      "or to no URL that is taken"},
+	[FETCH_CODED] = {"coded", "could not be fetched: its server sends it "
+				  "compressed"},
+	[FETCH_TOO_LARGE] = {"too-large", "is too large"},
+	[FETCH_TIMED_OUT] = {"timed-out", "could not be fetched in time"},
+	[FETCH_BROKEN] = {"broken", "could not be fetched: its server ended "
+				    "the connection too early"},
+	[FETCH_STOPPED] = {"stopped", "could not be stored"},
+};
+static_assert(COUNT(outcomes) == FETCH__COUNT, "words for every outcome");
+
+/* ---- what the inputs take ---- */
+
+/* "/refs" with items holds for "/refs/0" and so on. */
+static bool rule_is_of(const struct file_rule *r, const char *field)
+{
+	size_t n = strlen(r->field);
+
+	if (!r->items)
+		return strcmp(r->field, field) == 0;
+	return strncmp(r->field, field, n) == 0 && field[n] == '/' &&
+	       strchr(field + n + 1, '/') == NULL;
+}
+
+static const struct file_rule *rule_of(const struct errand *e,
+				       const char *field)
+{
+	for (size_t i = 0; i < e->recipe.file_count; i++)
+		if (rule_is_of(&e->recipe.files[i], field))
+			return &e->recipe.files[i];
+	return NULL;
+}
+
+static enum media_want want_of(const char *type)
+{
+	static const char *const names[] = {
+		[MEDIA_WANT_IMAGE] = "image", [MEDIA_WANT_MASK] = "mask",
+		[MEDIA_WANT_AUDIO] = "audio", [MEDIA_WANT_VIDEO] = "video",
+		[MEDIA_WANT_FILE] = "file",
+	};
+	static_assert(COUNT(names) == MEDIA_WANT__COUNT, "all of them");
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (strcmp(names[i], type) == 0)
+			return (enum media_want)i;
+	return MEDIA_WANT_FILE;
+}
+
+static struct media_rule rule_for(const struct file_rule *r)
+{
+	return (struct media_rule){
+		.want = want_of(r->type),
+		.mimes = r->mimes,
+		.mime_count = r->mime_count,
+		.max_bytes = r->max_bytes,
+		.min_width = r->min_width,
+		.max_width = r->max_width,
+		.min_height = r->min_height,
+		.max_height = r->max_height,
+		.max_pixels = r->max_pixels,
+		.needs_alpha = r->needs_alpha,
+	};
+}
+
+static int64_t bound_of(const struct errand *e, const char *field, int64_t most)
+{
+	const struct file_rule *r = rule_of(e, field);
+
+	return r != NULL && r->max_bytes > 0 && r->max_bytes < most
+		       ? r->max_bytes
+		       : most;
+}
+
+/* ---- making one ---- */
+
+static struct download *download_of(struct errand *e, const char *url)
+{
+	for (size_t i = 0; i < e->count; i++)
+		if (strcmp(e->downloads[i].url, url) == 0)
+			return &e->downloads[i];
+	e->downloads[e->count] = (struct download){.errand = e, .url = url};
+	return &e->downloads[e->count++];
+}
+
+static bool missing(const struct job_file *f)
+{
+	return f->sha256 == NULL && f->url != NULL;
+}
+
+static bool read_job(struct errand *e, const struct job *job,
+		     struct problem *why)
+{
+	if (!job_files_read(job->files, &e->arena, &e->files, &e->file_count))
+		return problem_set(why, PROBLEM_INTERNAL, "", "bad files");
+	return recipe_read(job->recipe, &e->arena, &e->recipe, why);
+}
+
+struct errand *errand_create(const struct job *job, int64_t most,
+			     struct problem *why)
+{
+	struct errand *e = mem_alloc(sizeof(*e));
+
+	memcpy(e->id, job->id, sizeof(e->id));
+	e->deadline_at = job->deadline_at;
+	problem_list_init(&e->errors, &e->arena);
+	if (!read_job(e, job, why)) {
+		errand_destroy(e);
+		return NULL;
+	}
+	e->downloads =
+		arena_array(&e->arena, e->file_count, sizeof(e->downloads[0]));
+	for (size_t i = 0; i < e->file_count; i++) {
+		const struct job_file *f = &e->files[i];
+		int64_t bound = bound_of(e, f->field, most);
+		struct download *d;
+
+		if (!missing(f))
+			continue;
+		d = download_of(e, f->url);
+		if (d->max_bytes < bound)
+			d->max_bytes = bound;
+	}
+	e->open = e->count;
+	return e;
+}
+
+void errand_destroy(struct errand *e)
+{
+	for (size_t i = 0; i < e->count; i++)
+		blob_abort(e->downloads[i].draft);
+	arena_finish(&e->arena);
+	free(e);
+}
+
+/* ---- one file ---- */
+
+void download_again(struct download *d, int64_t not_before)
+{
+	blob_abort(d->draft);
+	d->draft = NULL;
+	d->size = 0;
+	d->state = DOWNLOAD_WAITS;
+	d->not_before = not_before;
+}
+
+static void close_download(struct download *d, enum download_state state)
+{
+	d->state = state;
+	d->errand->open--;
+	if (state == DOWNLOAD_FAILED) {
+		blob_abort(d->draft);
+		d->draft = NULL;
+	}
+}
+
+static bool wants(const struct job_file *f, const struct download *d)
+{
+	return missing(f) && strcmp(f->url, d->url) == 0;
+}
+
+/* The same for each field that names the URL. */
+static void tell(struct download *d, const char *code, const char *words)
+{
+	struct errand *e = d->errand;
+
+	for (size_t i = 0; i < e->file_count; i++)
+		if (wants(&e->files[i], d))
+			problem_list_add(&e->errors, e->files[i].field, code,
+					 "%s", words);
+}
+
+/* What is logged is our own words and libcurl's, which name the host; never
+ * the URL. */
+static void log_failure(const struct download *d, const char *what,
+			const char *detail)
+{
+	log_event(LOG_INFO, "fetch.failed", "job", d->errand->id, "what", what,
+		  "why", detail, "tries", log_num(d->tries), NULL);
+}
+
+void download_failed(struct download *d, const struct fetch_result *r)
+{
+	const char *words = outcomes[r->outcome].words;
+
+	log_failure(d, outcomes[r->outcome].name, r->detail);
+	if (r->outcome == FETCH_TOO_LARGE)
+		words = arena_printf(&d->errand->arena,
+				     "must be at most %" PRId64 " bytes",
+				     d->max_bytes);
+	else if (r->outcome == FETCH_STATUS)
+		words = arena_printf(&d->errand->arena, "%s but with %d", words,
+				     r->status);
+	tell(d, r->outcome == FETCH_TOO_LARGE ? "maxBytes" : "fetch", words);
+	close_download(d, DOWNLOAD_FAILED);
+}
+
+/* By the name that the URL ends with, where the bytes tell little. */
+static const struct media_type *type_of(struct download *d,
+					enum media_kind kind)
+{
+	struct url u;
+	const char *name = NULL;
+
+	if (url_split(d->url, &d->errand->arena, &u))
+		name = strrchr(u.path, '/') + 1;
+	return media_type_named(kind, name);
+}
+
+static void check(struct download *d, const struct media_facts *facts,
+		  struct problem_list *errors)
+{
+	struct errand *e = d->errand;
+
+	for (size_t i = 0; i < e->file_count; i++) {
+		const struct job_file *f = &e->files[i];
+		const struct file_rule *r = rule_of(e, f->field);
+
+		if (wants(f, d) && r != NULL) {
+			struct media_rule rule = rule_for(r);
+
+			(void)media_rule_check(&rule, facts, d->size, f->field,
+					       errors);
+		}
+	}
+}
+
+void download_arrived(struct download *d, bool inside)
+{
+	struct errand *e = d->errand;
+	struct media_facts facts = {0};
+	struct problem_list errors;
+
+	problem_list_init(&errors, &e->arena);
+	if (!media_file_facts(blob_fd(d->draft), &facts))
+		facts = (struct media_facts){0};
+	check(d, &facts, &errors);
+	if (errors.count == 0) {
+		d->type = type_of(d, facts.kind);
+		close_download(d, DOWNLOAD_HERE);
+		return;
+	}
+	log_failure(d, "unfit", errors.items[0].detail);
+	for (size_t i = 0; i < errors.count && !inside; i++)
+		problem_list_add(&e->errors, errors.items[i].where,
+				 errors.items[i].rule, "%s",
+				 errors.items[i].detail);
+	if (inside)
+		tell(d, "fetch", inside_words);
+	close_download(d, DOWNLOAD_FAILED);
+}
+
+/* ---- the end ---- */
+
+static void put_errors(struct json_writer *w, const struct problem_list *l)
+{
+	json_put_key(w, "errors");
+	json_open(w, '[');
+	for (size_t i = 0; i < l->count; i++) {
+		json_open(w, '{');
+		json_member_string(w, "pointer", l->items[i].where);
+		json_member_string(w, "code", l->items[i].rule);
+		json_member_string(w, "detail", l->items[i].detail);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
+static void fail(struct errand *e, struct store *store)
+{
+	struct json_writer w;
+	struct buf b;
+
+	buf_init(&b, TEXT_MAX);
+	json_writer_init(&w, &b);
+	json_open(&w, '{');
+	json_member_string(&w, "code", problem_name(PROBLEM_INVALID_INPUT));
+	json_member_string(&w, "detail",
+			   "some inputs are not as the endpoint wants them");
+	put_errors(&w, &e->errors);
+	json_close(&w, '}');
+	if (store_end(store, e->id, "", PHASE_FAILED, NULL,
+		      buf_over(&b) ? "{\"code\":\"invalid-input\"}"
+				   : buf_str(&b)))
+		log_event(LOG_INFO, "job.failed", "job", e->id, "why", "inputs",
+			  NULL);
+	buf_finish(&b);
+}
+
+static void fill(struct errand *e, const struct download *d, const char *sha256)
+{
+	for (size_t i = 0; i < e->file_count; i++) {
+		struct job_file *f = &e->files[i];
+
+		if (!wants(f, d))
+			continue;
+		f->sha256 = sha256;
+		f->size_bytes = d->size;
+		f->content_type = d->type->mime;
+		f->extension = d->type->extension;
+	}
+}
+
+/* The blobs are pinned until the store has their names. */
+static void store_files(struct errand *e, struct store *store)
+{
+	struct buf b;
+	bool moved;
+
+	buf_init(&b, TEXT_MAX);
+	job_files_write(e->files, e->file_count, &b);
+	moved = !buf_over(&b) && store_fetched(store, e->id, buf_str(&b));
+	buf_finish(&b);
+	log_event(LOG_INFO, "job.fetched", "job", e->id, "files",
+		  log_num((long long)e->count), "queued", moved ? "yes" : "no",
+		  NULL);
+}
+
+static void begin_again(struct errand *e)
+{
+	e->open = e->count;
+	for (size_t i = 0; i < e->count; i++) {
+		download_again(&e->downloads[i], 0);
+		e->downloads[i].tries = 0;
+		e->downloads[i].until = 0;
+	}
+}
+
+enum errand_end errand_finish(struct errand *e, struct store *store,
+			      struct blobs *blobs)
+{
+	char(*names)[DIGEST_HEX_SIZE] =
+		arena_array(&e->arena, e->count, sizeof(names[0]));
+	struct problem why = {0};
+	bool good = true;
+	size_t n = 0;
+
+	if (e->errors.count > 0) {
+		fail(e, store);
+		return ERRAND_OVER;
+	}
+	while (good && n < e->count) {
+		struct download *d = &e->downloads[n];
+
+		good = blob_commit(d->draft, names[n], &d->size, &why);
+		d->draft = NULL;
+		n += good;
+	}
+	for (size_t i = 0; good && i < n; i++)
+		fill(e, &e->downloads[i], names[i]);
+	if (good)
+		store_files(e, store);
+	for (size_t i = 0; i < n; i++)
+		blobs_unpin(blobs, names[i]);
+	if (good)
+		return ERRAND_OVER;
+	log_event(LOG_ERROR, "fetch.not_stored", "job", e->id, "why",
+		  why.detail, NULL);
+	begin_again(e);
+	return ERRAND_AGAIN;
+}
