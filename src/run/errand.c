@@ -281,15 +281,22 @@ void download_arrived(struct download *d, bool inside)
 
 /* ---- the end ---- */
 
-static void put_errors(struct json_writer *w, const struct problem_list *l)
+/* In the order of the inputs, not in that in which they were found. */
+static void put_errors(struct json_writer *w, const struct errand *e)
 {
+	const struct problem_list *l = &e->errors;
+
 	json_put_key(w, "errors");
 	json_open(w, '[');
-	for (size_t i = 0; i < l->count; i++) {
+	for (size_t k = 0; k < e->file_count * l->count; k++) {
+		const struct problem_item *p = &l->items[k % l->count];
+
+		if (strcmp(p->where, e->files[k / l->count].field) != 0)
+			continue;
 		json_open(w, '{');
-		json_member_string(w, "pointer", l->items[i].where);
-		json_member_string(w, "code", l->items[i].rule);
-		json_member_string(w, "detail", l->items[i].detail);
+		json_member_string(w, "pointer", p->where);
+		json_member_string(w, "code", p->rule);
+		json_member_string(w, "detail", p->detail);
 		json_close(w, '}');
 	}
 	json_close(w, ']');
@@ -306,7 +313,7 @@ static void fail(struct errand *e, struct store *store)
 	json_member_string(&w, "code", problem_name(PROBLEM_INVALID_INPUT));
 	json_member_string(&w, "detail",
 			   "some inputs are not as the endpoint wants them");
-	put_errors(&w, &e->errors);
+	put_errors(&w, e);
 	json_close(&w, '}');
 	if (store_end(store, e->id, "", PHASE_FAILED, NULL,
 		      buf_over(&b) ? "{\"code\":\"invalid-input\"}"

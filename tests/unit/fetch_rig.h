@@ -27,7 +27,7 @@
  */
 #define NET_PUBLIC   "93.184.216.34"
 #define NET_PUBLIC_6 "2606:2800:220:1::34"
-#define NET_CONNS    512
+#define NET_CONNS    2048
 #define NET_FDS	     4096
 #define NET_NAMES    32
 
