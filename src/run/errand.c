@@ -41,45 +41,14 @@ static_assert(COUNT(outcomes) == FETCH__COUNT, "words for every outcome");
 
 /* ---- what the inputs take ---- */
 
-/* "/refs" with items holds for "/refs/0" and so on. */
-static bool rule_is_of(const struct file_rule *r, const char *field)
+static bool rule_for(const struct errand *e, const char *field,
+		     struct media_rule *out)
 {
-	size_t n = strlen(r->field);
+	const struct file_rule *r = recipe_file(&e->recipe, field);
 
-	if (!r->items)
-		return strcmp(r->field, field) == 0;
-	return strncmp(r->field, field, n) == 0 && field[n] == '/' &&
-	       strchr(field + n + 1, '/') == NULL;
-}
-
-static const struct file_rule *rule_of(const struct errand *e,
-				       const char *field)
-{
-	for (size_t i = 0; i < e->recipe.file_count; i++)
-		if (rule_is_of(&e->recipe.files[i], field))
-			return &e->recipe.files[i];
-	return NULL;
-}
-
-static enum media_want want_of(const char *type)
-{
-	static const char *const names[] = {
-		[MEDIA_WANT_IMAGE] = "image", [MEDIA_WANT_MASK] = "mask",
-		[MEDIA_WANT_AUDIO] = "audio", [MEDIA_WANT_VIDEO] = "video",
-		[MEDIA_WANT_FILE] = "file",
-	};
-	static_assert(COUNT(names) == MEDIA_WANT__COUNT, "all of them");
-
-	for (size_t i = 0; i < COUNT(names); i++)
-		if (strcmp(names[i], type) == 0)
-			return (enum media_want)i;
-	return MEDIA_WANT_FILE;
-}
-
-static struct media_rule rule_for(const struct file_rule *r)
-{
-	return (struct media_rule){
-		.want = want_of(r->type),
+	if (r == NULL)
+		return false;
+	*out = (struct media_rule){
 		.mimes = r->mimes,
 		.mime_count = r->mime_count,
 		.max_bytes = r->max_bytes,
@@ -90,15 +59,7 @@ static struct media_rule rule_for(const struct file_rule *r)
 		.max_pixels = r->max_pixels,
 		.needs_alpha = r->needs_alpha,
 	};
-}
-
-static int64_t bound_of(const struct errand *e, const char *field, int64_t most)
-{
-	const struct file_rule *r = rule_of(e, field);
-
-	return r != NULL && r->max_bytes > 0 && r->max_bytes < most
-		       ? r->max_bytes
-		       : most;
+	return media_want_named(r->type, &out->want);
 }
 
 /* ---- making one ---- */
@@ -125,6 +86,23 @@ static bool read_job(struct errand *e, const struct job *job,
 	return recipe_read(job->recipe, &e->arena, &e->recipe, why);
 }
 
+/* A URL that several inputs name may have what the one that takes most takes;
+ * each is asked again when it is there. */
+static bool add(struct errand *e, const struct job_file *f, int64_t most)
+{
+	struct media_rule rule;
+	struct download *d;
+
+	if (!rule_for(e, f->field, &rule))
+		return false;
+	if (rule.max_bytes > 0 && rule.max_bytes < most)
+		most = rule.max_bytes;
+	d = download_of(e, f->url);
+	if (d->max_bytes < most)
+		d->max_bytes = most;
+	return true;
+}
+
 struct errand *errand_create(const struct job *job, int64_t most,
 			     struct problem *why)
 {
@@ -140,15 +118,11 @@ struct errand *errand_create(const struct job *job, int64_t most,
 	e->downloads =
 		arena_array(&e->arena, e->file_count, sizeof(e->downloads[0]));
 	for (size_t i = 0; i < e->file_count; i++) {
-		const struct job_file *f = &e->files[i];
-		int64_t bound = bound_of(e, f->field, most);
-		struct download *d;
-
-		if (!missing(f))
+		if (!missing(&e->files[i]) || add(e, &e->files[i], most))
 			continue;
-		d = download_of(e, f->url);
-		if (d->max_bytes < bound)
-			d->max_bytes = bound;
+		problem_set(why, PROBLEM_INTERNAL, "", "a file without a rule");
+		errand_destroy(e);
+		return NULL;
 	}
 	e->open = e->count;
 	return e;
@@ -236,35 +210,35 @@ static const struct media_type *type_of(struct download *d,
 	return media_type_named(kind, name);
 }
 
-static void check(struct download *d, const struct media_facts *facts,
+static bool check(struct download *d, const struct media_facts *facts,
 		  struct problem_list *errors)
 {
 	struct errand *e = d->errand;
+	bool good = true;
 
 	for (size_t i = 0; i < e->file_count; i++) {
 		const struct job_file *f = &e->files[i];
-		const struct file_rule *r = rule_of(e, f->field);
+		struct media_rule rule;
 
-		if (wants(f, d) && r != NULL) {
-			struct media_rule rule = rule_for(r);
-
-			(void)media_rule_check(&rule, facts, d->size, f->field,
-					       errors);
-		}
+		if (wants(f, d))
+			good = rule_for(e, f->field, &rule) &&
+			       media_rule_check(&rule, facts, d->size, f->field,
+						errors) &&
+			       good;
 	}
+	return good;
 }
 
 void download_arrived(struct download *d, bool inside)
 {
 	struct errand *e = d->errand;
-	struct media_facts facts = {0};
 	struct problem_list errors;
+	struct media_facts facts;
 
 	problem_list_init(&errors, &e->arena);
 	if (!media_file_facts(blob_fd(d->draft), &facts))
-		facts = (struct media_facts){0};
-	check(d, &facts, &errors);
-	if (errors.count == 0) {
+		facts = (struct media_facts){.kind = MEDIA_UNKNOWN};
+	if (check(d, &facts, &errors)) {
 		d->type = type_of(d, facts.kind);
 		close_download(d, DOWNLOAD_HERE);
 		return;

@@ -192,8 +192,9 @@ static void set_gate(bool open)
 	"{\"outputs\":[],\"files\":["                                          \
 	"{\"field\":\"/photo\",\"type\":\"image\",\"max_bytes\":200000},"      \
 	"{\"field\":\"/small\",\"type\":\"image\",\"max_bytes\":20},"          \
-	"{\"field\":\"/refs\",\"items\":true,\"type\":\"image\"},"             \
-	"{\"field\":\"/doc\",\"type\":\"file\"}]}"
+	"{\"field\":\"/refs\",\"items\":true,\"type\":\"image\","              \
+	"\"max_bytes\":9000000},"                                              \
+	"{\"field\":\"/doc\",\"type\":\"file\",\"max_bytes\":9000000}]}"
 
 struct given {
 	const char *field, *url;
