@@ -30,7 +30,7 @@ struct fetch {
 
 struct fetch_transfer {
 	struct fetch *fetch;
-	struct fetch_transfer *before, *after;
+	struct fetch_transfer *next;
 	struct fetch_call call;
 	struct arena arena; /* of the URLs */
 	int64_t until;
@@ -396,15 +396,12 @@ struct fetch *fetch_create(const struct fetch_options *o)
 
 static void drop(struct fetch_transfer *t)
 {
-	struct fetch *f = t->fetch;
+	struct fetch_transfer **at = &t->fetch->first;
 
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
 	end_hop(t);
-	if (t->before != NULL)
-		t->before->after = t->after;
-	else
-		f->first = t->after;
-	if (t->after != NULL)
-		t->after->before = t->before;
 	arena_finish(&t->arena);
 	free(t);
 }
@@ -430,9 +427,7 @@ struct fetch_transfer *fetch_begin(struct fetch *f, const struct fetch_call *c)
 	t->fetch = f;
 	t->call = *c;
 	t->until = clock_monotonic_ms() + c->timeout_ms;
-	t->after = f->first;
-	if (f->first != NULL)
-		f->first->before = t;
+	t->next = f->first;
 	f->first = t;
 	begin_hop(t, c->url);
 	t->call.url = NULL;
@@ -476,7 +471,7 @@ static bool deliver(struct fetch *f)
 		struct fetch_call call = t->call;
 
 		if (!t->over) {
-			t = t->after;
+			t = t->next;
 			continue;
 		}
 		drop(t);

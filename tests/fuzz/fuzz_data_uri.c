@@ -1,6 +1,5 @@
 #include <openssl/evp.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -8,6 +7,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/data_uri.h"
+#include "fuzz/fuzz.h"
 
 /*
  * Any text as a data: URI. What is taken as base64 is what OpenSSL makes of its
@@ -15,17 +15,9 @@
  */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-static void must_be(bool good, const char *what)
-{
-	if (good)
-		return;
-	fprintf(stderr, "%s\n", what);
-	abort();
-}
-
 static bool take(void *ctx, const void *bytes, size_t n)
 {
-	must_be(n > 0, "an empty piece");
+	fuzz_must(n > 0, "an empty piece");
 	buf_add(ctx, bytes, n);
 	return true;
 }
@@ -48,7 +40,7 @@ static void same_text(const char *data, size_t n, const struct buf *decoded)
 		n--;
 	while (len > 0 && again[len - 1] == '=')
 		len--;
-	must_be(len == n && memcmp(again, data, n) == 0, "another text");
+	fuzz_must(len == n && memcmp(again, data, n) == 0, "another text");
 	free(again);
 }
 
@@ -63,11 +55,11 @@ static void try_text(const char *text, size_t n)
 		size_t head = (size_t)(comma - text);
 		size_t data = n - head - 1;
 
-		must_be(b.len <= data, "more than there was");
+		fuzz_must(b.len <= data, "more than there was");
 		if (head >= 7 && strncasecmp(comma - 7, ";base64", 7) == 0)
 			same_text(comma + 1, data, &b);
 	} else {
-		must_be(why.code != PROBLEM_NONE, "refused without a reason");
+		fuzz_must(why.code != PROBLEM_NONE, "refused without a reason");
 	}
 	buf_finish(&b);
 }
@@ -82,10 +74,10 @@ static void try_bytes(const uint8_t *bytes, size_t n)
 	buf_init(&out, n + 1);
 	buf_adds(&uri, "data:;base64,");
 	buf_adds(&uri, text);
-	must_be(data_uri_decode(uri.at, uri.len, take, &out, &why),
-		"good base64 is refused");
-	must_be(out.len == n && (n == 0 || memcmp(out.at, bytes, n) == 0),
-		"other bytes");
+	fuzz_must(data_uri_decode(uri.at, uri.len, take, &out, &why),
+		  "good base64 is refused");
+	fuzz_must(out.len == n && (n == 0 || memcmp(out.at, bytes, n) == 0),
+		  "other bytes");
 	buf_finish(&uri);
 	buf_finish(&out);
 	free(text);

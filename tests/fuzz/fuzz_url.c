@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "base/url.h"
+#include "fuzz/fuzz.h"
 
 /*
  * Any text as a URL and as an operator's list. What is taken and printed is
@@ -13,14 +14,6 @@
  * and port in it.
  */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-
-static void must_be(bool good, const char *what)
-{
-	if (good)
-		return;
-	fprintf(stderr, "%s\n", what);
-	abort();
-}
 
 static bool same(const char *a, const char *b)
 {
@@ -36,17 +29,17 @@ static void curl_agrees(const struct url *u, const char *printed)
 	snprintf(want_host, sizeof(want_host), u->literal_v6 ? "[%s]" : "%s",
 		 u->host);
 	snprintf(want_port, sizeof(want_port), "%u", u->port);
-	must_be(curl_url_set(h, CURLUPART_URL, printed, 0) == CURLUE_OK,
-		"libcurl refuses it");
-	must_be(curl_url_get(h, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-			same(host, want_host),
-		"libcurl sees another host");
-	must_be(curl_url_get(h, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) ==
-				CURLUE_OK &&
-			same(port, want_port),
-		"libcurl sees another port");
-	must_be(curl_url_get(h, CURLUPART_USER, &user, 0) == CURLUE_NO_USER,
-		"libcurl sees a user");
+	fuzz_must(curl_url_set(h, CURLUPART_URL, printed, 0) == CURLUE_OK,
+		  "libcurl refuses it");
+	fuzz_must(curl_url_get(h, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+			  same(host, want_host),
+		  "libcurl sees another host");
+	fuzz_must(curl_url_get(h, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) ==
+				  CURLUE_OK &&
+			  same(port, want_port),
+		  "libcurl sees another port");
+	fuzz_must(curl_url_get(h, CURLUPART_USER, &user, 0) == CURLUE_NO_USER,
+		  "libcurl sees a user");
 	curl_free(host);
 	curl_free(port);
 	curl_url_cleanup(h);
@@ -61,13 +54,14 @@ static void try_url(const char *text)
 	buf_init(&b, 65536);
 	if (url_split(text, &a, &u)) {
 		url_print(&u, &b);
-		must_be(url_split(buf_str(&b), &a, &again),
-			"what was printed is refused");
-		must_be(same(u.host, again.host) && same(u.path, again.path) &&
-				same(u.query, again.query) &&
-				u.port == again.port && u.tls == again.tls &&
-				u.literal_v6 == again.literal_v6,
-			"what was printed is another URL");
+		fuzz_must(url_split(buf_str(&b), &a, &again),
+			  "what was printed is refused");
+		fuzz_must(same(u.host, again.host) &&
+				  same(u.path, again.path) &&
+				  same(u.query, again.query) &&
+				  u.port == again.port && u.tls == again.tls &&
+				  u.literal_v6 == again.literal_v6,
+			  "what was printed is another URL");
 		curl_agrees(&u, buf_str(&b));
 	}
 	buf_finish(&b);
@@ -81,11 +75,12 @@ static void try_list(const char *text)
 	struct arena a = {0};
 
 	if (!address_list_read(text, &a, &l, &why))
-		must_be(why.code != PROBLEM_NONE, "refused without a reason");
+		fuzz_must(why.code != PROBLEM_NONE, "refused without a reason");
 	else
 		for (size_t i = 0; i < l.count; i++)
-			must_be(l.rules[i].host != NULL || l.rules[i].bits >= 7,
-				"too wide a block");
+			fuzz_must(l.rules[i].host != NULL ||
+					  l.rules[i].bits >= 7,
+				  "too wide a block");
 	arena_finish(&a);
 }
 
@@ -93,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	char *text = malloc(n + 1);
 
-	must_be(text != NULL, "no memory");
+	fuzz_must(text != NULL, "no memory");
 	memcpy(text, bytes, n);
 	text[n] = '\0';
 	try_url(text);
