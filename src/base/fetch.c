@@ -394,13 +394,8 @@ struct fetch *fetch_create(const struct fetch_options *o)
 	return f;
 }
 
-static void drop(struct fetch_transfer *t)
+static void release(struct fetch_transfer *t)
 {
-	struct fetch_transfer **at = &t->fetch->first;
-
-	while (*at != t)
-		at = &(*at)->next;
-	*at = t->next;
 	end_hop(t);
 	arena_finish(&t->arena);
 	free(t);
@@ -408,10 +403,14 @@ static void drop(struct fetch_transfer *t)
 
 void fetch_destroy(struct fetch *f)
 {
+	struct fetch_transfer *t;
+
 	if (f == NULL)
 		return;
-	while (f->first != NULL)
-		drop(f->first);
+	while ((t = f->first) != NULL) {
+		f->first = t->next;
+		release(t);
+	}
 	curl_multi_cleanup(f->multi);
 	curl_slist_free_all(f->headers);
 	free(f->agent);
@@ -436,8 +435,12 @@ struct fetch_transfer *fetch_begin(struct fetch *f, const struct fetch_call *c)
 
 void fetch_cancel(struct fetch *f, struct fetch_transfer *t)
 {
-	must(t->fetch == f);
-	drop(t);
+	struct fetch_transfer **at = &f->first;
+
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	release(t);
 }
 
 static void collect(struct fetch *f)
@@ -460,24 +463,31 @@ static void collect(struct fetch *f)
 	}
 }
 
+static struct fetch_transfer *take_over(struct fetch *f)
+{
+	struct fetch_transfer **at = &f->first, *t;
+
+	while (*at != NULL && !(*at)->over)
+		at = &(*at)->next;
+	t = *at;
+	if (t != NULL)
+		*at = t->next;
+	return t;
+}
+
 /* Tells of those that are over; false when none was. */
 static bool deliver(struct fetch *f)
 {
-	struct fetch_transfer *t = f->first;
+	struct fetch_transfer *t;
 	bool any = false;
 
-	while (t != NULL) {
+	while ((t = take_over(f)) != NULL) {
 		struct fetch_result result = t->result;
 		struct fetch_call call = t->call;
 
-		if (!t->over) {
-			t = t->next;
-			continue;
-		}
-		drop(t);
-		call.done(call.ctx, &result);
+		release(t);
+		call.done(call.ctx, &result); /* may begin and end others */
 		any = true;
-		t = f->first; /* it may have begun or ended others */
 	}
 	return any;
 }

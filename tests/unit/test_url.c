@@ -134,8 +134,7 @@ static void test_bad(void)
 		"https://a*/",
 		"https://a b/",
 		"https://m\xc3\xbcnchen.example/",
-		"https://a\xe3\x80\x82"
-		"b/",
+		"https://a\xe3\x80\x82z/",
 		"https://localhost\\@a/",
 		"https://a\\b/",
 		"https:\\\\a/",
