@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/fetch.h"
 #include "base/log.h"
-#include "run/errand.h"
+#include "run/pickup.h"
 
 /* Jobs in memory; what is beyond waits in the store, and is looked for when
  * there is room again. */
@@ -26,7 +26,7 @@ struct owner {
 	struct owner *next;
 	struct fetcher *fetcher;
 	char *name;
-	unsigned errands, running; /* downloads that run */
+	unsigned pickups, running; /* downloads that run */
 };
 
 struct fetcher {
@@ -36,7 +36,7 @@ struct fetcher {
 	pthread_t thread;
 
 	/* Of the thread. */
-	struct errand *first, **end; /* as they came */
+	struct pickup *first, **end; /* as they came */
 	size_t count;
 	struct owner *owners;
 	unsigned running;
@@ -75,7 +75,7 @@ static void drop_idle_owners(struct fetcher *f)
 	while (*at != NULL) {
 		struct owner *o = *at;
 
-		if (o->errands > 0) {
+		if (o->pickups > 0) {
 			at = &o->next;
 			continue;
 		}
@@ -94,39 +94,39 @@ static bool overdue(int64_t deadline_at)
 
 static bool known(const struct fetcher *f, const char *id)
 {
-	for (const struct errand *e = f->first; e != NULL; e = e->next)
-		if (strcmp(e->id, id) == 0)
+	for (const struct pickup *p = f->first; p != NULL; p = p->next)
+		if (strcmp(p->id, id) == 0)
 			return true;
 	return false;
 }
 
 static void count_running(struct download *d, bool more)
 {
-	struct owner *o = d->errand->owner;
+	struct owner *o = d->pickup->owner;
 
 	o->running += more ? 1u : -1u;
 	o->fetcher->running += more ? 1u : -1u;
 }
 
 /* Out of the window, whatever state it is in. */
-static void leave(struct fetcher *f, struct errand *e)
+static void leave(struct fetcher *f, struct pickup *p)
 {
-	struct errand **at = &f->first;
+	struct pickup **at = &f->first;
 
-	while (*at != e)
+	while (*at != p)
 		at = &(*at)->next;
-	*at = e->next;
-	if (f->end == &e->next)
+	*at = p->next;
+	if (f->end == &p->next)
 		f->end = at;
-	for (size_t i = 0; i < e->count; i++) {
-		if (e->downloads[i].state != DOWNLOAD_RUNS)
+	for (size_t i = 0; i < p->count; i++) {
+		if (p->downloads[i].state != DOWNLOAD_RUNS)
 			continue;
-		fetch_cancel(f->fetch, e->downloads[i].transfer);
-		count_running(&e->downloads[i], false);
+		fetch_cancel(f->fetch, p->downloads[i].transfer);
+		count_running(&p->downloads[i], false);
 	}
-	e->owner->errands--;
+	p->owner->pickups--;
 	f->count--;
-	errand_destroy(e);
+	pickup_destroy(p);
 }
 
 /* A job that cannot be read would wait for ever. */
@@ -144,23 +144,23 @@ static void adopt(struct fetcher *f, const struct job *job)
 {
 	struct owner *owner = owner_named(f, job->owner);
 	struct problem why = {0};
-	struct errand *e;
+	struct pickup *p;
 
 	if (overdue(job->deadline_at))
 		return; /* the janitor ends it */
-	if (f->count == WINDOW || owner->errands == WINDOW_EACH) {
+	if (f->count == WINDOW || owner->pickups == WINDOW_EACH) {
 		f->passed_over = true;
 		return;
 	}
-	e = errand_create(job, f->o.max_bytes, &why);
-	if (e == NULL) {
+	p = pickup_create(job, f->o.max_bytes, &why);
+	if (p == NULL) {
 		refuse(f, job, &why);
 		return;
 	}
-	e->owner = owner;
-	owner->errands++;
-	*f->end = e;
-	f->end = &e->next;
+	p->owner = owner;
+	owner->pickups++;
+	*f->end = p;
+	f->end = &p->next;
 	f->count++;
 }
 
@@ -186,7 +186,7 @@ static void look(struct fetcher *f)
 /* There may be room for those that were passed over. */
 static void room_again(struct fetcher *f, const struct owner *owner)
 {
-	if (f->passed_over && (owner->errands == WINDOW_EACH / 2 ||
+	if (f->passed_over && (owner->pickups == WINDOW_EACH / 2 ||
 			       f->count == WINDOW / 2 || f->count == 0)) {
 		f->passed_over = false;
 		f->seen[0] = '\0';
@@ -194,37 +194,37 @@ static void room_again(struct fetcher *f, const struct owner *owner)
 	}
 }
 
-static void over(struct fetcher *f, struct errand *e)
+static void over(struct fetcher *f, struct pickup *p)
 {
-	struct owner *owner = e->owner;
+	struct owner *owner = p->owner;
 
-	leave(f, e);
+	leave(f, p);
 	room_again(f, owner);
 }
 
 static void take_canceled(struct fetcher *f, const char *id)
 {
-	struct errand *e = f->first;
+	struct pickup *p = f->first;
 
-	while (e != NULL && strcmp(e->id, id) != 0)
-		e = e->next;
-	if (e != NULL)
-		over(f, e);
+	while (p != NULL && strcmp(p->id, id) != 0)
+		p = p->next;
+	if (p != NULL)
+		over(f, p);
 }
 
 /* More were canceled than could be remembered. */
 static void look_for_canceled(struct fetcher *f)
 {
-	struct errand *next;
+	struct pickup *next;
 
-	for (struct errand *e = f->first; e != NULL; e = next) {
+	for (struct pickup *p = f->first; p != NULL; p = next) {
 		struct arena a = {0};
 		struct job job;
 
-		next = e->next;
-		if (!store_read(f->reader, e->id, NULL, &a, &job) ||
+		next = p->next;
+		if (!store_read(f->reader, p->id, NULL, &a, &job) ||
 		    job.phase != PHASE_FETCHING)
-			over(f, e);
+			over(f, p);
 		arena_finish(&a);
 	}
 }
@@ -272,7 +272,7 @@ static bool try_again(const struct download *d, const struct fetch_result *r,
 		      int64_t now)
 {
 	/* What is wrong already is told as soon as the rest has been seen. */
-	return r->again && d->tries < TRIES && d->errand->errors.count == 0 &&
+	return r->again && d->tries < TRIES && d->pickup->errors.count == 0 &&
 	       now + pauses[d->tries - 1] < d->until;
 }
 
@@ -288,7 +288,7 @@ static void on_done(void *ctx, const struct fetch_result *r)
 	} else if (r->outcome == FETCH_STOPPED) {
 		/* Our disk; the ceiling is the transfer's, too. It waits for
 		 * room, as long as the job may. */
-		log_event(LOG_ERROR, "fetch.not_written", "job", d->errand->id,
+		log_event(LOG_ERROR, "fetch.not_written", "job", d->pickup->id,
 			  NULL);
 		d->tries = 0;
 		d->until = 0;
@@ -302,7 +302,7 @@ static void on_done(void *ctx, const struct fetch_result *r)
 
 static void begin(struct fetcher *f, struct download *d, int64_t now)
 {
-	const struct errand *e = d->errand;
+	const struct pickup *p = d->pickup;
 	struct fetch_call c = {.url = d->url,
 			       .max_bytes = d->max_bytes,
 			       .sink = on_bytes,
@@ -313,7 +313,7 @@ static void begin(struct fetcher *f, struct download *d, int64_t now)
 
 	d->draft = blob_begin(f->o.blobs, d->max_bytes, &why);
 	if (d->draft == NULL) {
-		log_event(LOG_WARN, "fetch.no_room", "job", e->id, "why",
+		log_event(LOG_WARN, "fetch.no_room", "job", p->id, "why",
 			  why.detail, NULL);
 		download_again(d, now + DISK_PAUSE_MS);
 		return;
@@ -321,18 +321,18 @@ static void begin(struct fetcher *f, struct download *d, int64_t now)
 	if (d->tries++ == 0)
 		d->until = now + f->o.timeout_ms;
 	c.timeout_ms = d->until > now ? d->until - now : 1;
-	left = e->deadline_at - clock_wall_ms();
-	if (e->deadline_at > 0 && left < c.timeout_ms)
+	left = p->deadline_at - clock_wall_ms();
+	if (p->deadline_at > 0 && left < c.timeout_ms)
 		c.timeout_ms = left > 0 ? left : 1;
 	d->state = DOWNLOAD_RUNS;
 	count_running(d, true);
 	d->transfer = fetch_begin(f->fetch, &c);
 }
 
-static struct download *waiting(struct errand *e, int64_t now)
+static struct download *waiting(struct pickup *p, int64_t now)
 {
-	for (size_t i = 0; i < e->count; i++) {
-		struct download *d = &e->downloads[i];
+	for (size_t i = 0; i < p->count; i++) {
+		struct download *d = &p->downloads[i];
 
 		if (d->state == DOWNLOAD_WAITS && d->not_before <= now)
 			return d;
@@ -346,15 +346,15 @@ static struct download *next_download(struct fetcher *f, int64_t now)
 	unsigned fewest = FETCHER_EACH;
 	struct download *best = NULL;
 
-	for (struct errand *e = f->first; e != NULL; e = e->next) {
+	for (struct pickup *p = f->first; p != NULL; p = p->next) {
 		struct download *d;
 
-		if (e->owner->running >= fewest)
+		if (p->owner->running >= fewest)
 			continue;
-		d = waiting(e, now);
+		d = waiting(p, now);
 		if (d != NULL) {
 			best = d;
-			fewest = e->owner->running;
+			fewest = p->owner->running;
 		}
 	}
 	return best;
@@ -370,28 +370,28 @@ static void begin_all(struct fetcher *f)
 		begin(f, d, now);
 }
 
-static void finish(struct fetcher *f, struct errand *e)
+static void finish(struct fetcher *f, struct pickup *p)
 {
 	int64_t later = clock_monotonic_ms() + DISK_PAUSE_MS;
 
-	if (errand_finish(e, f->o.store, f->o.blobs) == ERRAND_OVER) {
-		over(f, e);
+	if (pickup_finish(p, f->o.store, f->o.blobs) == PICKUP_OVER) {
+		over(f, p);
 		return;
 	}
-	for (size_t i = 0; i < e->count; i++)
-		e->downloads[i].not_before = later;
+	for (size_t i = 0; i < p->count; i++)
+		p->downloads[i].not_before = later;
 }
 
 static void settle(struct fetcher *f)
 {
-	struct errand *next;
+	struct pickup *next;
 
-	for (struct errand *e = f->first; e != NULL; e = next) {
-		next = e->next;
-		if (overdue(e->deadline_at))
-			over(f, e);
-		else if (e->open == 0)
-			finish(f, e);
+	for (struct pickup *p = f->first; p != NULL; p = next) {
+		next = p->next;
+		if (overdue(p->deadline_at))
+			over(f, p);
+		else if (p->open == 0)
+			finish(f, p);
 	}
 }
 
@@ -408,15 +408,15 @@ static int64_t next_time(const struct fetcher *f)
 	int64_t now = clock_monotonic_ms(), wall = clock_wall_ms();
 	int64_t at = now + IDLE_MS;
 
-	for (const struct errand *e = f->first; e != NULL; e = e->next) {
-		if (e->open == 0)
+	for (const struct pickup *p = f->first; p != NULL; p = p->next) {
+		if (p->open == 0)
 			return now;
-		if (e->deadline_at > 0)
-			at = earlier(at, now + e->deadline_at - wall);
-		for (size_t i = 0; i < e->count; i++)
-			if (e->downloads[i].state == DOWNLOAD_WAITS &&
-			    e->downloads[i].not_before > now)
-				at = earlier(at, e->downloads[i].not_before);
+		if (p->deadline_at > 0)
+			at = earlier(at, now + p->deadline_at - wall);
+		for (size_t i = 0; i < p->count; i++)
+			if (p->downloads[i].state == DOWNLOAD_WAITS &&
+			    p->downloads[i].not_before > now)
+				at = earlier(at, p->downloads[i].not_before);
 	}
 	return at;
 }

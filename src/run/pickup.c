@@ -1,4 +1,4 @@
-#include "run/errand.h"
+#include "run/pickup.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -41,10 +41,10 @@ static_assert(COUNT(outcomes) == FETCH__COUNT, "words for every outcome");
 
 /* ---- what the inputs take ---- */
 
-static bool rule_for(const struct errand *e, const char *field,
+static bool rule_for(const struct pickup *p, const char *field,
 		     struct media_rule *out)
 {
-	const struct file_rule *r = recipe_file(&e->recipe, field);
+	const struct file_rule *r = recipe_file(&p->recipe, field);
 
 	if (r == NULL)
 		return false;
@@ -64,13 +64,13 @@ static bool rule_for(const struct errand *e, const char *field,
 
 /* ---- making one ---- */
 
-static struct download *download_of(struct errand *e, const char *url)
+static struct download *download_of(struct pickup *p, const char *url)
 {
-	for (size_t i = 0; i < e->count; i++)
-		if (strcmp(e->downloads[i].url, url) == 0)
-			return &e->downloads[i];
-	e->downloads[e->count] = (struct download){.errand = e, .url = url};
-	return &e->downloads[e->count++];
+	for (size_t i = 0; i < p->count; i++)
+		if (strcmp(p->downloads[i].url, url) == 0)
+			return &p->downloads[i];
+	p->downloads[p->count] = (struct download){.pickup = p, .url = url};
+	return &p->downloads[p->count++];
 }
 
 static bool missing(const struct job_file *f)
@@ -78,62 +78,62 @@ static bool missing(const struct job_file *f)
 	return f->sha256 == NULL && f->url != NULL;
 }
 
-static bool read_job(struct errand *e, const struct job *job,
+static bool read_job(struct pickup *p, const struct job *job,
 		     struct problem *why)
 {
-	if (!job_files_read(job->files, &e->arena, &e->files, &e->file_count))
+	if (!job_files_read(job->files, &p->arena, &p->files, &p->file_count))
 		return problem_set(why, PROBLEM_INTERNAL, "", "bad files");
-	return recipe_read(job->recipe, &e->arena, &e->recipe, why);
+	return recipe_read(job->recipe, &p->arena, &p->recipe, why);
 }
 
 /* A URL that several inputs name may have what the one that takes most takes;
  * each is asked again when it is there. */
-static bool add(struct errand *e, const struct job_file *f, int64_t most)
+static bool add(struct pickup *p, const struct job_file *f, int64_t most)
 {
 	struct media_rule rule;
 	struct download *d;
 
-	if (!rule_for(e, f->field, &rule))
+	if (!rule_for(p, f->field, &rule))
 		return false;
 	if (rule.max_bytes > 0 && rule.max_bytes < most)
 		most = rule.max_bytes;
-	d = download_of(e, f->url);
+	d = download_of(p, f->url);
 	if (d->max_bytes < most)
 		d->max_bytes = most;
 	return true;
 }
 
-struct errand *errand_create(const struct job *job, int64_t most,
+struct pickup *pickup_create(const struct job *job, int64_t most,
 			     struct problem *why)
 {
-	struct errand *e = mem_alloc(sizeof(*e));
+	struct pickup *p = mem_alloc(sizeof(*p));
 
-	memcpy(e->id, job->id, sizeof(e->id));
-	e->deadline_at = job->deadline_at;
-	problem_list_init(&e->errors, &e->arena);
-	if (!read_job(e, job, why)) {
-		errand_destroy(e);
+	memcpy(p->id, job->id, sizeof(p->id));
+	p->deadline_at = job->deadline_at;
+	problem_list_init(&p->errors, &p->arena);
+	if (!read_job(p, job, why)) {
+		pickup_destroy(p);
 		return NULL;
 	}
-	e->downloads =
-		arena_array(&e->arena, e->file_count, sizeof(e->downloads[0]));
-	for (size_t i = 0; i < e->file_count; i++) {
-		if (!missing(&e->files[i]) || add(e, &e->files[i], most))
+	p->downloads =
+		arena_array(&p->arena, p->file_count, sizeof(p->downloads[0]));
+	for (size_t i = 0; i < p->file_count; i++) {
+		if (!missing(&p->files[i]) || add(p, &p->files[i], most))
 			continue;
 		problem_set(why, PROBLEM_INTERNAL, "", "a file without a rule");
-		errand_destroy(e);
+		pickup_destroy(p);
 		return NULL;
 	}
-	e->open = e->count;
-	return e;
+	p->open = p->count;
+	return p;
 }
 
-void errand_destroy(struct errand *e)
+void pickup_destroy(struct pickup *p)
 {
-	for (size_t i = 0; i < e->count; i++)
-		blob_abort(e->downloads[i].draft);
-	arena_finish(&e->arena);
-	free(e);
+	for (size_t i = 0; i < p->count; i++)
+		blob_abort(p->downloads[i].draft);
+	arena_finish(&p->arena);
+	free(p);
 }
 
 /* ---- one file ---- */
@@ -150,7 +150,7 @@ void download_again(struct download *d, int64_t not_before)
 static void close_download(struct download *d, enum download_state state)
 {
 	d->state = state;
-	d->errand->open--;
+	d->pickup->open--;
 	if (state == DOWNLOAD_FAILED) {
 		blob_abort(d->draft);
 		d->draft = NULL;
@@ -165,11 +165,11 @@ static bool wants(const struct job_file *f, const struct download *d)
 /* The same for each field that names the URL. */
 static void tell(struct download *d, const char *code, const char *words)
 {
-	struct errand *e = d->errand;
+	struct pickup *p = d->pickup;
 
-	for (size_t i = 0; i < e->file_count; i++)
-		if (wants(&e->files[i], d))
-			problem_list_add(&e->errors, e->files[i].field, code,
+	for (size_t i = 0; i < p->file_count; i++)
+		if (wants(&p->files[i], d))
+			problem_list_add(&p->errors, p->files[i].field, code,
 					 "%s", words);
 }
 
@@ -178,7 +178,7 @@ static void tell(struct download *d, const char *code, const char *words)
 static void log_failure(const struct download *d, const char *what,
 			const char *detail)
 {
-	log_event(LOG_INFO, "fetch.failed", "job", d->errand->id, "what", what,
+	log_event(LOG_INFO, "fetch.failed", "job", d->pickup->id, "what", what,
 		  "why", detail, "tries", log_num(d->tries), NULL);
 }
 
@@ -188,11 +188,11 @@ void download_failed(struct download *d, const struct fetch_result *r)
 
 	log_failure(d, outcomes[r->outcome].name, r->detail);
 	if (r->outcome == FETCH_TOO_LARGE)
-		words = arena_printf(&d->errand->arena,
+		words = arena_printf(&d->pickup->arena,
 				     "must be at most %" PRId64 " bytes",
 				     d->max_bytes);
 	else if (r->outcome == FETCH_STATUS)
-		words = arena_printf(&d->errand->arena, "%s but with %d", words,
+		words = arena_printf(&d->pickup->arena, "%s but with %d", words,
 				     r->status);
 	tell(d, r->outcome == FETCH_TOO_LARGE ? "maxBytes" : "fetch", words);
 	close_download(d, DOWNLOAD_FAILED);
@@ -205,7 +205,7 @@ static const struct media_type *type_of(struct download *d,
 	struct url u;
 	const char *name = NULL;
 
-	if (url_split(d->url, &d->errand->arena, &u))
+	if (url_split(d->url, &d->pickup->arena, &u))
 		name = strrchr(u.path, '/') + 1;
 	return media_type_named(kind, name);
 }
@@ -213,15 +213,15 @@ static const struct media_type *type_of(struct download *d,
 static bool check(struct download *d, const struct media_facts *facts,
 		  struct problem_list *errors)
 {
-	struct errand *e = d->errand;
+	struct pickup *p = d->pickup;
 	bool good = true;
 
-	for (size_t i = 0; i < e->file_count; i++) {
-		const struct job_file *f = &e->files[i];
+	for (size_t i = 0; i < p->file_count; i++) {
+		const struct job_file *f = &p->files[i];
 		struct media_rule rule;
 
 		if (wants(f, d))
-			good = rule_for(e, f->field, &rule) &&
+			good = rule_for(p, f->field, &rule) &&
 			       media_rule_check(&rule, facts, d->size, f->field,
 						errors) &&
 			       good;
@@ -231,11 +231,11 @@ static bool check(struct download *d, const struct media_facts *facts,
 
 void download_arrived(struct download *d, bool inside)
 {
-	struct errand *e = d->errand;
+	struct pickup *p = d->pickup;
 	struct problem_list errors;
 	struct media_facts facts;
 
-	problem_list_init(&errors, &e->arena);
+	problem_list_init(&errors, &p->arena);
 	if (!media_file_facts(blob_fd(d->draft), &facts))
 		facts = (struct media_facts){.kind = MEDIA_UNKNOWN};
 	if (check(d, &facts, &errors)) {
@@ -245,7 +245,7 @@ void download_arrived(struct download *d, bool inside)
 	}
 	log_failure(d, "unfit", errors.items[0].detail);
 	for (size_t i = 0; i < errors.count && !inside; i++)
-		problem_list_add(&e->errors, errors.items[i].where,
+		problem_list_add(&p->errors, errors.items[i].where,
 				 errors.items[i].rule, "%s",
 				 errors.items[i].detail);
 	if (inside)
@@ -256,27 +256,27 @@ void download_arrived(struct download *d, bool inside)
 /* ---- the end ---- */
 
 /* In the order of the inputs, not in that in which they were found. */
-static void put_errors(struct json_writer *w, const struct errand *e)
+static void put_errors(struct json_writer *w, const struct pickup *p)
 {
-	const struct problem_list *l = &e->errors;
+	const struct problem_list *l = &p->errors;
 
 	json_put_key(w, "errors");
 	json_open(w, '[');
-	for (size_t k = 0; k < e->file_count * l->count; k++) {
-		const struct problem_item *p = &l->items[k % l->count];
+	for (size_t k = 0; k < p->file_count * l->count; k++) {
+		const struct problem_item *it = &l->items[k % l->count];
 
-		if (strcmp(p->where, e->files[k / l->count].field) != 0)
+		if (strcmp(it->where, p->files[k / l->count].field) != 0)
 			continue;
 		json_open(w, '{');
-		json_member_string(w, "pointer", p->where);
-		json_member_string(w, "code", p->rule);
-		json_member_string(w, "detail", p->detail);
+		json_member_string(w, "pointer", it->where);
+		json_member_string(w, "code", it->rule);
+		json_member_string(w, "detail", it->detail);
 		json_close(w, '}');
 	}
 	json_close(w, ']');
 }
 
-static void fail(struct errand *e, struct store *store)
+static void fail(struct pickup *p, struct store *store)
 {
 	struct json_writer w;
 	struct buf b;
@@ -287,20 +287,20 @@ static void fail(struct errand *e, struct store *store)
 	json_member_string(&w, "code", problem_name(PROBLEM_INVALID_INPUT));
 	json_member_string(&w, "detail",
 			   "some inputs are not as the endpoint wants them");
-	put_errors(&w, e);
+	put_errors(&w, p);
 	json_close(&w, '}');
-	if (store_end(store, e->id, "", PHASE_FAILED, NULL,
+	if (store_end(store, p->id, "", PHASE_FAILED, NULL,
 		      buf_over(&b) ? "{\"code\":\"invalid-input\"}"
 				   : buf_str(&b)))
-		log_event(LOG_INFO, "job.failed", "job", e->id, "why", "inputs",
+		log_event(LOG_INFO, "job.failed", "job", p->id, "why", "inputs",
 			  NULL);
 	buf_finish(&b);
 }
 
-static void fill(struct errand *e, const struct download *d, const char *sha256)
+static void fill(struct pickup *p, const struct download *d, const char *sha256)
 {
-	for (size_t i = 0; i < e->file_count; i++) {
-		struct job_file *f = &e->files[i];
+	for (size_t i = 0; i < p->file_count; i++) {
+		struct job_file *f = &p->files[i];
 
 		if (!wants(f, d))
 			continue;
@@ -312,60 +312,60 @@ static void fill(struct errand *e, const struct download *d, const char *sha256)
 }
 
 /* The blobs are pinned until the store has their names. */
-static void store_files(struct errand *e, struct store *store)
+static void store_files(struct pickup *p, struct store *store)
 {
 	struct buf b;
 	bool moved;
 
 	buf_init(&b, TEXT_MAX);
-	job_files_write(e->files, e->file_count, &b);
-	moved = !buf_over(&b) && store_fetched(store, e->id, buf_str(&b));
+	job_files_write(p->files, p->file_count, &b);
+	moved = !buf_over(&b) && store_fetched(store, p->id, buf_str(&b));
 	buf_finish(&b);
-	log_event(LOG_INFO, "job.fetched", "job", e->id, "files",
-		  log_num((long long)e->count), "queued", moved ? "yes" : "no",
+	log_event(LOG_INFO, "job.fetched", "job", p->id, "files",
+		  log_num((long long)p->count), "queued", moved ? "yes" : "no",
 		  NULL);
 }
 
-static void begin_again(struct errand *e)
+static void begin_again(struct pickup *p)
 {
-	e->open = e->count;
-	for (size_t i = 0; i < e->count; i++) {
-		download_again(&e->downloads[i], 0);
-		e->downloads[i].tries = 0;
-		e->downloads[i].until = 0;
+	p->open = p->count;
+	for (size_t i = 0; i < p->count; i++) {
+		download_again(&p->downloads[i], 0);
+		p->downloads[i].tries = 0;
+		p->downloads[i].until = 0;
 	}
 }
 
-enum errand_end errand_finish(struct errand *e, struct store *store,
+enum pickup_end pickup_finish(struct pickup *p, struct store *store,
 			      struct blobs *blobs)
 {
 	char(*names)[DIGEST_HEX_SIZE] =
-		arena_array(&e->arena, e->count, sizeof(names[0]));
+		arena_array(&p->arena, p->count, sizeof(names[0]));
 	struct problem why = {0};
 	bool good = true;
 	size_t n = 0;
 
-	if (e->errors.count > 0) {
-		fail(e, store);
-		return ERRAND_OVER;
+	if (p->errors.count > 0) {
+		fail(p, store);
+		return PICKUP_OVER;
 	}
-	while (good && n < e->count) {
-		struct download *d = &e->downloads[n];
+	while (good && n < p->count) {
+		struct download *d = &p->downloads[n];
 
 		good = blob_commit(d->draft, names[n], &d->size, &why);
 		d->draft = NULL;
 		n += good;
 	}
 	for (size_t i = 0; good && i < n; i++)
-		fill(e, &e->downloads[i], names[i]);
+		fill(p, &p->downloads[i], names[i]);
 	if (good)
-		store_files(e, store);
+		store_files(p, store);
 	for (size_t i = 0; i < n; i++)
 		blobs_unpin(blobs, names[i]);
 	if (good)
-		return ERRAND_OVER;
-	log_event(LOG_ERROR, "fetch.not_stored", "job", e->id, "why",
+		return PICKUP_OVER;
+	log_event(LOG_ERROR, "fetch.not_stored", "job", p->id, "why",
 		  why.detail, NULL);
-	begin_again(e);
-	return ERRAND_AGAIN;
+	begin_again(p);
+	return PICKUP_AGAIN;
 }

@@ -1,5 +1,5 @@
-#ifndef RUN_ERRAND_H
-#define RUN_ERRAND_H
+#ifndef RUN_PICKUP_H
+#define RUN_PICKUP_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,7 +32,7 @@ enum download_state {
 };
 
 struct download {
-	struct errand *errand;
+	struct pickup *pickup;
 	const char *url;
 	int64_t max_bytes;
 	enum download_state state;
@@ -45,8 +45,8 @@ struct download {
 	const struct media_type *type;
 };
 
-struct errand {
-	struct errand *next; /* of the fetcher */
+struct pickup {
+	struct pickup *next; /* of the fetcher */
 	struct owner *owner; /* likewise */
 	struct arena arena;
 	char id[ID_SIZE];
@@ -61,10 +61,10 @@ struct errand {
 
 /* A job as store_fetching() gives it; nothing of it is kept. No file may have
  * more bytes than `most`. NULL: its texts cannot be read. */
-MUST_USE struct errand *errand_create(const struct job *job, int64_t most,
+MUST_USE struct pickup *pickup_create(const struct job *job, int64_t most,
 				      struct problem *why);
 /* No transfer is left. */
-void errand_destroy(struct errand *e);
+void pickup_destroy(struct pickup *p);
 
 /* The whole of it is in the draft: it is looked at, and kept or given up.
  * `inside`: it came from an address that is not public. */
@@ -74,13 +74,13 @@ void download_failed(struct download *d, const struct fetch_result *r);
 /* Back to the line, for a try at `not_before` (monotonic ms). */
 void download_again(struct download *d, int64_t not_before);
 
-enum errand_end {
-	ERRAND_OVER,  /* stored, or it was not ours any more */
-	ERRAND_AGAIN, /* the disk failed: all of it is to be fetched again */
+enum pickup_end {
+	PICKUP_OVER,  /* stored, or it was not ours any more */
+	PICKUP_AGAIN, /* the disk failed: all of it is to be fetched again */
 };
 
 /* When nothing is open any more. Waits for the store. */
-enum errand_end errand_finish(struct errand *e, struct store *store,
+enum pickup_end pickup_finish(struct pickup *p, struct store *store,
 			      struct blobs *blobs);
 
 #endif
