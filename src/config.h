@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/buf.h"
@@ -61,6 +62,10 @@ struct config {
 	int64_t poll;
 	int64_t call_timeout;
 	int64_t fetch_timeout;
+	int64_t url_timeout;
+	bool url_http;
+	const char *url_allow;
+	struct address_list url_allowed; /* the same, read */
 	int64_t read_timeout;
 	int64_t stop_timeout;
 

@@ -1,12 +1,11 @@
-#include <curl/curl.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/curl_use.h"
 #include "base/num.h"
 #include "base/text.h"
 #include "base/web.h"
@@ -37,17 +36,6 @@ struct transfer {
 	bool stopped;
 	bool unread;
 };
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort(); /* out of memory, or a libcurl unlike the one built */
-}
-
-static void global_init(void)
-{
-	must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
-}
 
 void web_destroy(struct web *w)
 {
@@ -243,17 +231,9 @@ static struct curl_slist *headers_of(const struct web_call *call)
 	return list;
 }
 
-#define SET(easy, option, value)                                               \
-	must(curl_easy_setopt(easy, option, value) == CURLE_OK)
-
 /* What holds for every call. */
 static void set_rules(CURL *easy)
 {
-	SET(easy, CURLOPT_NOSIGNAL, 1L);
-	SET(easy, CURLOPT_PROXY, "");
-	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(easy, CURLOPT_USERAGENT, "comfygate");
 	SET(easy, CURLOPT_WRITEFUNCTION, on_body);
 	SET(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -263,21 +243,17 @@ static void set_rules(CURL *easy)
 
 static CURL *new_handle(void)
 {
-	CURL *easy = curl_easy_init();
+	CURL *easy = curl_use_easy();
 
-	must(easy != NULL);
 	set_rules(easy);
 	return easy;
 }
 
 struct web *web_create(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct web *w = mem_alloc(sizeof(*w));
 
-	pthread_once(&once, global_init);
-	w->multi = curl_multi_init();
-	must(w->multi != NULL);
+	w->multi = curl_use_multi();
 	w->easy = new_handle();
 	must(curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS) ==
 	     CURLM_OK);

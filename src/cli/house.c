@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/cli.h"
 #include "cli/house.h"
 #include "input/resolve.h"
 #include "manifest/catalogue.h"
@@ -17,6 +18,7 @@
 #define PROMPT_MAX    (32 * 1024 * 1024)
 #define CACHE_ENTRIES 4096
 #define BACKENDS_MAX  256
+#define MAX_INPUT     (INT64_C(100) * 1024 * 1024)
 
 /* ---- what the two halves tell each other ---- */
 
@@ -28,6 +30,8 @@ static void job_changed(void *ctx, const char *id, enum phase phase,
 	/* Before the halves stand, nobody is there to be told. */
 	if (h->api != NULL)
 		api_job_changed(h->api, id, phase, cancel_asked);
+	if (h->pool != NULL)
+		pool_poke(h->pool, id, phase);
 	if (cancel_asked && h->pool != NULL)
 		pool_cancel(h->pool, id);
 }
@@ -335,6 +339,11 @@ static bool open_pool(struct house *h, struct problem *why)
 		.max_output_bytes = c->max_output_bytes,
 		.forget_after_ms = c->keep_jobs,
 		.keep_files_bytes = c->keep_files_bytes,
+		.url_agent = "comfygate/" COMFYGATE_VERSION,
+		.url_allow = &c->url_allowed,
+		.url_http = c->url_http,
+		.url_timeout_ms = c->url_timeout,
+		.max_input_bytes = MAX_INPUT,
 	};
 
 	for (size_t i = 0; i < c->backend_count; i++) {

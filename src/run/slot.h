@@ -52,7 +52,7 @@ struct shared {
 	atomic_bool leaving;  /* leave even a running job in its phase */
 
 	struct box box;
-	unsigned alive; /* under the lock: slot threads that still run */
+	unsigned alive; /* under the lock: slots and fetcher that still run */
 	/* Under the lock: jobs whose cancellation was asked for, the last few:
 	 * the news may come before the slot has opened its inbox. */
 	char cancels[64][ID_SIZE];
