@@ -33,6 +33,7 @@ struct transfer {
 	size_t header_bytes;
 	size_t body_bytes;
 	size_t sent_bytes; /* of a body that goes out by on_send() */
+	unsigned requests; /* sent, of a call that happens once */
 	bool too_large;
 	bool stopped;
 	bool unread;
@@ -191,7 +192,7 @@ static ssize_t body_read(const struct transfer *t, size_t at, char *to,
 	return got > 0 ? got : -1;
 }
 
-/* A body that goes out in pieces, or once: curl has no copy of it. */
+/* A body that goes out in pieces: curl has no copy of it. */
 static size_t on_send(char *to, size_t size, size_t count, void *ctx)
 {
 	struct transfer *t = ctx;
@@ -213,10 +214,25 @@ static int on_rewind(void *ctx, curl_off_t offset, int origin)
 {
 	struct transfer *t = ctx;
 
-	if (t->call->once || origin != SEEK_SET || offset < 0)
+	if (origin != SEEK_SET || offset < 0)
 		return CURL_SEEKFUNC_FAIL;
 	t->sent_bytes = (size_t)offset;
 	return CURL_SEEKFUNC_OK;
+}
+
+/* Before each request that curl sends for the call: the second would be the
+ * same once more. */
+static int on_request(void *ctx, char *to, char *from, int to_port,
+		      int from_port)
+{
+	struct transfer *t = ctx;
+
+	(void)to;
+	(void)from;
+	(void)to_port;
+	(void)from_port;
+	return t->call->once && t->requests++ > 0 ? CURL_PREREQFUNC_ABORT
+						  : CURL_PREREQFUNC_OK;
 }
 
 static struct curl_slist *add_header(struct curl_slist *list, const char *line)
@@ -259,15 +275,7 @@ static void set_rules(CURL *easy)
 	SET(easy, CURLOPT_HEADERFUNCTION, on_header);
 	SET(easy, CURLOPT_READFUNCTION, on_send);
 	SET(easy, CURLOPT_SEEKFUNCTION, on_rewind);
-}
-
-static CURL *new_handle(void)
-{
-	CURL *easy = curl_easy_init();
-
-	must(easy != NULL);
-	set_rules(easy);
-	return easy;
+	SET(easy, CURLOPT_PREREQFUNCTION, on_request);
 }
 
 struct web *web_create(void)
@@ -278,7 +286,9 @@ struct web *web_create(void)
 	pthread_once(&once, global_init);
 	w->multi = curl_multi_init();
 	must(w->multi != NULL);
-	w->easy = new_handle();
+	w->easy = curl_easy_init();
+	must(w->easy != NULL);
+	set_rules(w->easy);
 	must(curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS) ==
 	     CURLM_OK);
 	return w;
@@ -288,15 +298,11 @@ static void set_body(struct transfer *t)
 {
 	const struct web_call *call = t->call;
 	const char *body = call->body != NULL ? call->body : "";
-	bool read = call->once || call->piece_count > 0;
-	size_t len = length_of(t);
 	CURL *easy = t->easy;
 
 	SET(easy, CURLOPT_POST, 1L);
-	SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
-	SET(easy, CURLOPT_POSTFIELDS, read ? NULL : body);
-	/* A body that was not read yet does not stop curl. */
-	SET(easy, CURLOPT_FRESH_CONNECT, call->once && len == 0 ? 1L : 0L);
+	SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length_of(t));
+	SET(easy, CURLOPT_POSTFIELDS, call->piece_count > 0 ? NULL : body);
 	SET(easy, CURLOPT_READDATA, t);
 	SET(easy, CURLOPT_SEEKDATA, t);
 }
@@ -318,6 +324,7 @@ static void set_call(struct transfer *t, char *error,
 	SET(easy, CURLOPT_HTTPHEADER, headers);
 	SET(easy, CURLOPT_WRITEDATA, t);
 	SET(easy, CURLOPT_HEADERDATA, t);
+	SET(easy, CURLOPT_PREREQDATA, t);
 	if (call->body != NULL || call->piece_count > 0 ||
 	    strcmp(call->method, "POST") == 0 ||
 	    strcmp(call->method, "PUT") == 0)
@@ -335,7 +342,6 @@ static void forget_call(CURL *easy)
 	SET(easy, CURLOPT_ERRORBUFFER, NULL);
 	SET(easy, CURLOPT_HTTPHEADER, NULL);
 	SET(easy, CURLOPT_POSTFIELDS, NULL);
-	SET(easy, CURLOPT_FRESH_CONNECT, 0L);
 	SET(easy, CURLOPT_READDATA, NULL);
 	SET(easy, CURLOPT_SEEKDATA, NULL);
 	SET(easy, CURLOPT_NOBODY, 0L);
@@ -439,12 +445,6 @@ enum web_outcome web_do(struct web *w, const struct web_call *call,
 	answer->length = length;
 	explain(answer, outcome, result, error);
 	forget_call(w->easy);
-	/* curl 8 asks a handle once more for the rewind that was refused, for
-	 * any call that follows. The connections stay: the multi has them. */
-	if (result != CURLE_OK) {
-		curl_easy_cleanup(w->easy);
-		w->easy = new_handle();
-	}
 	curl_slist_free_all(headers);
 	return outcome;
 }
