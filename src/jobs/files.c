@@ -15,8 +15,8 @@
 #include "jobs/files.h"
 
 #define DIR_MODE  0750
-#define FILE_MODE 0640 /* nginx reads them, by its group */
-#define REREAD	  ((size_t)128 * 1024)
+#define FILE_MODE 0640		      /* nginx reads them, by its group */
+#define REREAD	  ((size_t)64 * 1024) /* on the stack: threads have 512 KiB */
 #define ROOM_MS	  1000 /* how long an answer about free space holds */
 
 #define DIR_MAX	  3800
@@ -204,7 +204,7 @@ int file_sink_fd(const struct file_sink *s)
 void file_sink_reread(struct file_sink *s)
 {
 	unsigned char unused[DIGEST_SIZE];
-	unsigned char *piece = mem_alloc(REREAD);
+	unsigned char piece[REREAD];
 
 	digest_end(s->digest, unused);
 	s->digest = digest_create();
@@ -225,7 +225,6 @@ void file_sink_reread(struct file_sink *s)
 			s->size += n;
 		}
 	}
-	free(piece);
 }
 
 void file_sink_abort(struct file_sink *s)
