@@ -15,11 +15,16 @@
 #define CONNECT_MS   10000 /* a server that does not even take the connection */
 #define HEADERS_MOST (256 * 1024)
 #define URL_MOST     65536
+#define ORIGIN_MOST  256
 #define CONNECTIONS  8L
 
 struct web {
 	CURLM *multi; /* holds the connections */
 	CURL *easy;
+	/* "http://10.0.0.5:8188", of the call before, and taken apart: most
+	 * calls go to one server, and that is a fifth of their work. */
+	CURLU *address;
+	char origin[ORIGIN_MOST];
 };
 
 /* One call while it runs. */
@@ -56,6 +61,7 @@ void web_destroy(struct web *w)
 		return;
 	curl_easy_cleanup(w->easy);
 	curl_multi_cleanup(w->multi);
+	curl_url_cleanup(w->address);
 	free(w);
 }
 
@@ -289,6 +295,8 @@ struct web *web_create(void)
 	w->easy = curl_easy_init();
 	must(w->easy != NULL);
 	set_rules(w->easy);
+	w->address = curl_url();
+	must(w->address != NULL);
 	must(curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS) ==
 	     CURLM_OK);
 	return w;
@@ -307,6 +315,63 @@ static void set_body(struct transfer *t)
 	SET(easy, CURLOPT_SEEKDATA, t);
 }
 
+/* "http://host:8188/a/b?c" -> the length up to "/a/b?c"; 0 where there is
+ * anything in it that is not simply sent as it stands. */
+static size_t origin_of(const char *url)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz0123456789"
+				    "-._~:/?&=%+,;!*'()$";
+	const char *host = strstr(url, "://");
+	const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
+	size_t n;
+
+	if (path == NULL || url[strspn(url, plain)] != '\0' ||
+	    strstr(path, "/.") != NULL)
+		return 0;
+	n = (size_t)(path - url);
+	return n < ORIGIN_MOST ? n : 0;
+}
+
+/* False: libcurl is to read the whole of it. */
+static bool set_address(struct web *w, const char *url)
+{
+	size_t n = origin_of(url);
+	const char *path = url + n;
+	size_t path_len = strcspn(path, "?");
+	char *bare;
+	bool good;
+
+	if (n == 0)
+		return false;
+	if (w->origin[n] != '\0' || strncmp(w->origin, url, n) != 0) {
+		memcpy(w->origin, url, n);
+		w->origin[n] = '\0';
+		if (curl_url_set(w->address, CURLUPART_URL, w->origin, 0) !=
+		    CURLUE_OK) {
+			w->origin[0] = '\0';
+			return false;
+		}
+	}
+	bare = mem_strndup(path, path_len);
+	good = curl_url_set(w->address, CURLUPART_PATH, bare, 0) == CURLUE_OK &&
+	       curl_url_set(w->address, CURLUPART_QUERY,
+			    path[path_len] != '\0' ? path + path_len + 1 : NULL,
+			    0) == CURLUE_OK;
+	free(bare);
+	return good;
+}
+
+static void set_url(struct web *w, const char *url)
+{
+	if (set_address(w, url)) {
+		SET(w->easy, CURLOPT_CURLU, w->address);
+	} else {
+		SET(w->easy, CURLOPT_CURLU, NULL);
+		SET(w->easy, CURLOPT_URL, url);
+	}
+}
+
 /* Everything that a call has of its own is set for every call, as the handle
  * remembers the one before. */
 static void set_call(struct transfer *t, char *error,
@@ -317,7 +382,6 @@ static void set_call(struct transfer *t, char *error,
 		call->timeout_ms < CONNECT_MS ? call->timeout_ms : CONNECT_MS;
 	CURL *easy = t->easy;
 
-	SET(easy, CURLOPT_URL, call->url);
 	SET(easy, CURLOPT_ERRORBUFFER, error);
 	SET(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
 	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect);
@@ -433,6 +497,7 @@ enum web_outcome web_do(struct web *w, const struct web_call *call,
 		return WEB_REFUSED;
 	}
 	headers = headers_of(call);
+	set_url(w, call->url);
 	set_call(&t, error, headers);
 	result = run(w, &t);
 	outcome = judge(&t, result);
