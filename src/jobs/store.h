@@ -145,6 +145,12 @@ MUST_USE bool store_release(struct store *s, const char *id,
 MUST_USE bool store_end(struct store *s, const char *id, const char *prompt_id,
 			enum phase phase, const char *outputs,
 			const char *problem);
+/* SUCCEEDED, once its files are durable, too: they are synced before the
+ * commit, together with those of others, and are empty after it. False with
+ * files->failed: they could not be synced, and nothing has changed. */
+MUST_USE bool store_succeed(struct store *s, const char *id,
+			    const char *prompt_id, const char *outputs,
+			    struct files_unsynced *files);
 /* All files of a job in PHASE_FETCHING are there: it is queued, with `files` in
  * place of those it had; the caller pins their blobs until this returns. False:
  * it was not fetching any more (canceled, overdue), or the store is left or

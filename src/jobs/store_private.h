@@ -33,6 +33,8 @@ struct op {
 	bool (*apply)(struct store *s, struct op *op);
 	/* After COMMIT (or its failure): tells whoever waits. */
 	void (*finish)(struct store *s, struct op *op, bool committed);
+	/* What must be durable before it is; NULL: nothing. */
+	struct files_unsynced *files;
 };
 
 /* News for the listener, told after the commit. */

@@ -24,7 +24,8 @@ static void finish(struct store *s, struct op *op, bool committed)
 /* Each op that is queued gets finished, so this ends. */
 bool work_carry_out(struct store *s, struct work *w, work_apply *apply)
 {
-	w->op = (struct op){.apply = apply, .finish = finish};
+	w->op.apply = apply;
+	w->op.finish = finish;
 	w->committed = w->ours = false;
 	w->waiter = waiter_take(s);
 	store_queue(s, &w->op);
@@ -69,6 +70,8 @@ static bool apply_move(struct store *s, struct op *op)
 	bool good = true;
 
 	w->ours = false;
+	if (op->files != NULL && op->files->failed)
+		return true;
 	switch (db_row(s->db, w->id, &a, &row)) {
 	case DB_ERROR:
 		good = false;
@@ -147,6 +150,19 @@ bool store_end(struct store *s, const char *id, const char *prompt_id,
 			 .outputs = outputs,
 			 .bytes = outputs_bytes(outputs),
 			 .problem = problem};
+
+	return work_insist(s, &w, apply_move);
+}
+
+bool store_succeed(struct store *s, const char *id, const char *prompt_id,
+		   const char *outputs, struct files_unsynced *files)
+{
+	struct work w = {.op.files = files,
+			 .id = id,
+			 .prompt_id = prompt_id,
+			 .to = PHASE_SUCCEEDED,
+			 .outputs = outputs,
+			 .bytes = outputs_bytes(outputs)};
 
 	return work_insist(s, &w, apply_move);
 }

@@ -202,8 +202,8 @@ static enum failure store(struct slot *s, struct fetch *f, const struct want *w,
 	out->width = facts.width;
 	out->height = facts.height;
 	out->duration_ms = facts.duration_ms;
-	if (!file_sink_commit(f->sink, out->name, &out->size_bytes, sha,
-			      &why)) {
+	if (!file_sink_commit_later(f->sink, out->name, &s->unsynced,
+				    &out->size_bytes, sha, &why)) {
 		log_event(LOG_ERROR, "file.not_stored", "job", s->job.id, "why",
 			  why.detail, NULL);
 		return FAILURE_INTERNAL;
