@@ -79,6 +79,14 @@ const struct config_setting config_settings[] = {
 	 1024 * GIB, "With less free on disk no job is accepted."},
 	{"keep_jobs", CONFIG_DURATION, AT(keep_jobs), "7d", MINUTE, 366 * DAY,
 	 "How long ended jobs can be read; their files go after `run.keep`."},
+	{"keep_files", CONFIG_DURATION, AT(keep_files), "0s", 0, 366 * DAY,
+	 "No output file lives longer than this after its job's end, whatever "
+	 "`run.keep` says; `0s`: no such limit."},
+	{"keep_files_bytes", CONFIG_BYTES, AT(keep_files_bytes), "0", 0,
+	 1024 * 1024 * GIB,
+	 "When all output files together take more, those of the jobs that "
+	 "ended first go, though never within a minute of the end; 0: no such "
+	 "limit."},
 	{"media_helper", CONFIG_TEXT, AT(media_helper), "", 0, 0,
 	 "The program that converts pictures, `comfygate-media`; empty: beside "
 	 "`comfygate`, or in `../libexec` from there."},
@@ -95,6 +103,13 @@ const struct config_setting config_settings[] = {
 	 5 * MINUTE, "Of one small call to a backend."},
 	{"fetch_timeout", CONFIG_DURATION, AT(fetch_timeout), "10m", SECOND,
 	 DAY, "Of fetching one output file."},
+	{"url_timeout", CONFIG_DURATION, AT(url_timeout), "30s", 100, HOUR,
+	 "Of fetching one input file from the URL that a caller gave."},
+	{"url_http", CONFIG_FLAG, AT(url_http), "false", 0, 0,
+	 "Whether such a URL may be `http://`, too."},
+	{"url_allow", CONFIG_TEXT, AT(url_allow), "", 0, 0,
+	 "Where such URLs may lead besides public addresses at ports 443 and "
+	 "80: addresses, blocks and host names, each perhaps with a port."},
 	{"read_timeout", CONFIG_DURATION, AT(read_timeout), "5s", 100,
 	 5 * MINUTE, "Of the rest of a request that nginx began to send."},
 	{"stop_timeout", CONFIG_DURATION, AT(stop_timeout), "30s", 100, DAY,
@@ -147,6 +162,18 @@ static void set_text(struct config *c, const struct config_setting *s,
 	memcpy((char *)c + s->at, &copy, sizeof(copy));
 }
 
+static void set_flag(struct config *c, const struct config_setting *s,
+		     const char *text, struct config_source from)
+{
+	bool on = strcmp(text, "true") == 0;
+
+	if (!on && strcmp(text, "false") != 0)
+		problem_list_add(from.errors, from.where, "type",
+				 "must be true or false");
+	else
+		memcpy((char *)c + s->at, &on, sizeof(on));
+}
+
 /* Sets one from its text form, as the environment and the defaults have it. */
 static void set_from_text(struct config *c, const struct config_setting *s,
 			  const char *text, struct config_source from)
@@ -164,6 +191,9 @@ static void set_from_text(struct config *c, const struct config_setting *s,
 		else
 			problem_list_add(from.errors, from.where, "enum",
 					 "must be debug, info, warn or error");
+		return;
+	case CONFIG_FLAG:
+		set_flag(c, s, text, from);
 		return;
 	case CONFIG_DURATION:
 		if (text_duration(text, &ms))
@@ -188,15 +218,20 @@ static void set_from_json(struct config *c, const struct config_setting *s,
 			  const struct json *v, struct config_source from)
 {
 	bool number = s->kind == CONFIG_BYTES || s->kind == CONFIG_COUNT;
+	bool flag = s->kind == CONFIG_FLAG;
 
-	if (number && json_is(v, JSON_NUMBER))
+	if (flag && json_is(v, JSON_BOOLEAN))
+		set_from_text(c, s, json_true(v) ? "true" : "false", from);
+	else if (number && json_is(v, JSON_NUMBER))
 		set_from_text(c, s, json_number(v), from);
-	else if (!number && json_is(v, JSON_STRING))
+	else if (!number && !flag && json_is(v, JSON_STRING))
 		set_from_text(c, s, json_string(v), from);
 	else
 		problem_list_add(from.errors, from.where, "type",
 				 "must be %s, is %s",
-				 number ? "a whole number" : "a string",
+				 flag	  ? "true or false"
+				 : number ? "a whole number"
+					  : "a string",
 				 json_type_name(json_type(v)));
 }
 
@@ -291,8 +326,18 @@ static void from_env(struct config *c, char *const *env,
 			one_from_env(c, *env, errors);
 }
 
+static void check_url_allow(struct config *c, struct problem_list *errors)
+{
+	struct problem why = {0};
+
+	if (!address_list_read(c->url_allow, &c->arena, &c->url_allowed, &why))
+		problem_list_add(errors, "url_allow", "address", "%s",
+				 why.detail);
+}
+
 static void check_whole(struct config *c, struct problem_list *errors)
 {
+	check_url_allow(c, errors);
 	config_backends_check(c, errors);
 	c->public_url = config_without_slash(&c->arena, c->public_url);
 	if (*c->public_url != '\0' && !config_url_is_http(c->public_url))

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/buf.h"
@@ -55,6 +56,8 @@ struct config {
 	int64_t url_lifetime;
 	int64_t min_free_bytes;
 	int64_t keep_jobs;
+	int64_t keep_files;	  /* 0: no limit */
+	int64_t keep_files_bytes; /* 0: no limit */
 	const char *media_helper;
 	int64_t convert_timeout;
 
@@ -63,6 +66,10 @@ struct config {
 	int64_t poll;
 	int64_t call_timeout;
 	int64_t fetch_timeout;
+	int64_t url_timeout;
+	bool url_http;
+	const char *url_allow;
+	struct address_list url_allowed; /* the same, read */
 	int64_t read_timeout;
 	int64_t stop_timeout;
 

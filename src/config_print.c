@@ -18,11 +18,17 @@ static void print_setting(const struct config *c,
 	const char *text;
 	char duration[32];
 	int64_t n;
+	bool on;
 
 	json_put_key(w, s->name);
 	if (s->kind == CONFIG_TEXT || s->kind == CONFIG_LEVEL) {
 		memcpy(&text, at, sizeof(text));
 		json_put_string(w, text);
+		return;
+	}
+	if (s->kind == CONFIG_FLAG) {
+		memcpy(&on, at, sizeof(on));
+		json_put_bool(w, on);
 		return;
 	}
 	memcpy(&n, at, sizeof(n));

@@ -74,9 +74,10 @@ cppcheck_() {
 }
 
 flags() {
+	pkg-config --exists vips || missing libvips libvips-dev
 	echo "-std=c11 -D_GNU_SOURCE -Isrc -Itests"
 	pkg-config --cflags-only-I libcurl libcjson libwebsockets libjwt \
-		sqlite3 openssl zlib | sed 's/-I/-isystem /g'
+		sqlite3 openssl zlib vips | sed 's/-I/-isystem /g'
 }
 
 # On stderr clang-tidy counts what it did not show.

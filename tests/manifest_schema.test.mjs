@@ -103,6 +103,7 @@ test('every property of the schema is described', () => {
 
 // The contract is JSON Schema for callers: what the examples hold is valid by
 // it, what the API refuses is not.
+ajv.addKeyword('x-file'); // what a file input takes, for who knows it
 function contract(folder) {
 	const c = JSON.parse(loader('--contract', folder));
 	return { c, inputs: ajv.compile(c.inputs),
@@ -111,7 +112,8 @@ function contract(folder) {
 
 test('contracts are JSON Schema, and their examples are valid', () => {
 	for (const name of ['portrait', 'color-card', 'variations',
-		'prompt-writer', '../tests/cases/manifest/ok-every-key']) {
+		'prompt-writer', '../tests/cases/manifest/ok-every-key',
+		'../tests/cases/manifest/ok-files']) {
 		const { c, inputs } = contract(join('endpoints', name));
 		assert.ok(c.examples.length >= 1);
 		for (const example of c.examples)
@@ -139,6 +141,28 @@ test('the contract of portrait tells bounds, seeds and outputs', () => {
 	assert.ok(outputs({ image }));
 	assert.ok(!outputs({ image: null }));
 	assert.ok(!outputs({}));
+});
+
+test('the contract of files tells what is taken', () => {
+	const { c, inputs } = contract('tests/cases/manifest/ok-files');
+	const photo = 'https://files.example/a.png';
+	for (const good of [{ photo }, { photo: 'data:image/png;base64,AA==' },
+		{ photo: 'upload:0193a1f2-0000-7000-8000-000000000000' },
+		{ photo, refs: [photo] }])
+		assert.ok(inputs(good), JSON.stringify(inputs.errors));
+	for (const bad of [{}, { photo: 'a.png' }, { photo: 5 },
+		{ photo, refs: [photo, photo, photo] }])
+		assert.ok(!inputs(bad), JSON.stringify(bad));
+	const { properties } = c.inputs;
+	assert.deepEqual(properties.photo['x-file'], { type: 'image',
+		mediaTypes: ['image/png', 'image/jpeg'], maxBytes: 1000000,
+		minWidth: 64, maxWidth: 4096, minHeight: 64, maxHeight: 4096,
+		maxPixels: 16000000 });
+	assert.equal(properties.cutout['x-file'].of, 'photo');
+	assert.equal(properties.cutout['x-file'].alpha, true);
+	assert.equal(properties.spot['x-file'].alpha, true);
+	assert.equal(properties.clip.contentMediaType, 'video/mp4');
+	assert.equal(properties.refs.items['x-file'].maxBytes, 5);
 });
 
 test('patterns mean what they mean in JavaScript', () => {

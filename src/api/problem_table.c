@@ -78,7 +78,8 @@ static const struct problem_kind table[] = {
 		 "another value, or tell the operator"},
 	[PROBLEM_OUTPUT_MISSING] =
 		{502, "The workflow gave no output", NULL,
-		 "the run gave no file or text that the endpoint promises",
+		 "the run gave no file or text that the endpoint promises, or "
+		 "one that cannot be cleaned or converted",
 		 "tell the operator"},
 	[PROBLEM_NO_BACKEND] = {503, "No server can run this now", "30",
 				"no server is set up for the endpoint, or none "

@@ -140,6 +140,13 @@ static const char *reuse_key(struct arena *a, const char *owner,
 	return hex_sha256(a, text, strlen(text));
 }
 
+static int64_t keep_ms(const struct api *a, const struct endpoint *e)
+{
+	int64_t most = a->o.keep_files_ms;
+
+	return most != 0 && most < e->run.keep_ms ? most : e->run.keep_ms;
+}
+
 /* What the job keeps of its files. */
 static const char *files_text(struct arena *a, const struct resolved *resolved)
 {
@@ -202,7 +209,7 @@ static void fill_job(struct call *c, struct arena *a, const struct endpoint *e,
 	job->max_attempts = e->run.attempts;
 	job->created_at = clock_wall_ms();
 	job->deadline_at = job->created_at + timeout;
-	job->keep_ms = e->run.keep_ms;
+	job->keep_ms = keep_ms(c->api, e);
 	if (asked->idempotency_key != NULL) {
 		job->idempotency_key = arena_strdup(a, asked->idempotency_key);
 		job->request_hash = request_hash(c, a);

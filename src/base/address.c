@@ -240,7 +240,9 @@ bool address_list_read(const char *text, struct arena *a,
 		text += strspn(text, " ");
 		if (*text == '\0')
 			break;
-		text += *text == ',';
+		if (*text != ',')
+			return refuse(why, text, "needs a comma before it");
+		text++;
 		text += strspn(text, " ");
 		if (*text == '\0')
 			return problem_set(why, PROBLEM_INVALID_INPUT, "",

@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/socket.h>
 
 #include "base/arena.h"
 #include "base/attr.h"
@@ -15,6 +14,8 @@
  * connected to, as a name may resolve to anything, and to something else the
  * next time.
  */
+
+struct sockaddr;
 
 /*
  * False for all that is not the public Internet: loopback, private, link-local

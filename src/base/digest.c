@@ -2,6 +2,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -15,11 +16,28 @@ static void must(int ok)
 		abort();
 }
 
+static EVP_MD *sha256;
+
+static void fetch(void)
+{
+	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	must(sha256 != NULL);
+}
+
+/* EVP_sha256() is looked up anew, under a lock, at every use. */
+static const EVP_MD *algorithm(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, fetch);
+	return sha256;
+}
+
 void digest_sha256(const void *bytes, size_t n, unsigned char out[DIGEST_SIZE])
 {
 	unsigned len = 0;
 
-	must(EVP_Digest(bytes, n, out, &len, EVP_sha256(), NULL));
+	must(EVP_Digest(bytes, n, out, &len, algorithm(), NULL));
 }
 
 void digest_hmac_sha256(const void *key, size_t key_len, const void *bytes,
@@ -84,7 +102,7 @@ struct digest *digest_create(void)
 
 	d->ctx = EVP_MD_CTX_new();
 	must(d->ctx != NULL);
-	must(EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL));
+	must(EVP_DigestInit_ex(d->ctx, algorithm(), NULL));
 	return d;
 }
 

@@ -10,9 +10,9 @@
 #include "base/problem.h"
 
 /*
- * The only user of libcurl: blocking HTTP requests with a deadline, for the
- * threads that may block (slots, health, keys). One struct web per thread; it
- * keeps connections to its servers open between calls.
+ * Blocking HTTP requests with a deadline to servers that the operator named,
+ * for the threads that may block (slots, health, keys). One struct web per
+ * thread; it keeps connections to its servers open between calls.
  *
  * No proxy from the environment, no redirects, http and https only, no
  * `Expect`, no signals.

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/cli.h"
 #include "cli/house.h"
 #include "input/resolve.h"
 #include "manifest/catalogue.h"
@@ -30,6 +31,8 @@ static void job_changed(void *ctx, const char *id, enum phase phase,
 	/* Before the halves stand, nobody is there to be told. */
 	if (h->api != NULL)
 		api_job_changed(h->api, id, phase, cancel_asked);
+	if (h->pool != NULL)
+		pool_poke(h->pool, id, phase);
 	if (cancel_asked && h->pool != NULL)
 		pool_cancel(h->pool, id);
 }
@@ -194,7 +197,12 @@ static bool open_state(struct house *h, struct problem *why)
 	o.blobs = h->blobs;
 	h->store = store_open(&o, why);
 	h->board = board_create(progress_changed, h);
-	return h->store != NULL;
+	if (h->store == NULL)
+		return false;
+	return c->keep_files == 0 ||
+	       store_limit_keep(h->store, c->keep_files) ||
+	       problem_set(why, PROBLEM_INTERNAL, "keep_files",
+			   "the database cannot be written");
 }
 
 /* ---- what converts pictures ---- */
@@ -269,6 +277,7 @@ static bool open_api(struct house *h, struct problem *why)
 		.sign_key_len = sizeof(h->sign_key),
 		.url_lifetime_ms = c->url_lifetime,
 		.max_wait_ms = c->max_wait,
+		.keep_files_ms = c->keep_files,
 		.max_waiting_each = (size_t)c->max_waiting_each,
 		.max_prompt_bytes = PROMPT_MAX,
 		.max_text_bytes = (size_t)c->max_body_bytes,
@@ -276,6 +285,7 @@ static bool open_api(struct house *h, struct problem *why)
 		.max_upload_bytes = c->max_upload_bytes,
 		.max_uploads_each_bytes = c->max_uploads_each_bytes,
 		.upload_lifetime_ms = c->upload_lifetime,
+		.url_http = c->url_http,
 	};
 
 	h->api = api_create(&o, load_catalogue(h, NULL), why);
@@ -339,6 +349,12 @@ static bool open_pool(struct house *h, struct problem *why)
 		.fetch_timeout_ms = c->fetch_timeout,
 		.max_output_bytes = c->max_output_bytes,
 		.forget_after_ms = c->keep_jobs,
+		.keep_files_bytes = c->keep_files_bytes,
+		.url_agent = "comfygate/" COMFYGATE_VERSION,
+		.url_allow = &c->url_allowed,
+		.url_http = c->url_http,
+		.url_timeout_ms = c->url_timeout,
+		.max_input_bytes = c->max_upload_bytes,
 	};
 
 	for (size_t i = 0; i < c->backend_count; i++) {

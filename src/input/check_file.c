@@ -148,8 +148,10 @@ static bool take_upload(struct checker *c, const struct input *in,
 {
 	struct given_file f = {0};
 
-	if (!id_valid(id) || c->files->upload == NULL ||
-	    !c->files->upload(c->files->ctx, id, c->arena, &f))
+	if (c->files->upload == NULL)
+		return bad(c, pointer, "upload",
+			   "an upload is not taken here; give an https URL");
+	if (!id_valid(id) || !c->files->upload(c->files->ctx, id, c->arena, &f))
 		return bad(c, pointer, "upload",
 			   "is no upload of yours, or its time is over");
 	return take_file(c, in, &f, pointer, out);

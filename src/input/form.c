@@ -86,7 +86,11 @@ static bool read_whole(struct form *f)
 			return bad(f, WHOLE, "must be text, not a file");
 		f->whole = json_parse(p->text, p->len, FORM_DEPTH, &why);
 		if (f->whole == NULL)
-			return bad(f, WHOLE, why.detail);
+			return problem_set(f->why, PROBLEM_MALFORMED_REQUEST,
+					   "",
+					   "the part \"" WHOLE
+					   "\" of the form is no JSON: %s",
+					   why.detail);
 		f->given = json_root(f->whole);
 		if (!json_is(f->given, JSON_OBJECT))
 			return bad(f, WHOLE, "must be a JSON object");

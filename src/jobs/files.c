@@ -15,8 +15,8 @@
 #include "jobs/files.h"
 
 #define DIR_MODE  0750
-#define FILE_MODE 0640 /* nginx reads them, by its group */
-#define REREAD	  ((size_t)128 * 1024)
+#define FILE_MODE 0640		      /* nginx reads them, by its group */
+#define REREAD	  ((size_t)64 * 1024) /* on the stack: threads have 512 KiB */
 #define ROOM_MS	  1000 /* how long an answer about free space holds */
 
 #define DIR_MAX	  3800
@@ -76,12 +76,10 @@ bool files_have_room(struct files *f)
 	return atomic_load(&f->room);
 }
 
-/* Files of a job stand together in the bucket that the end of its id names:
- * the end is random where the beginning is time. */
-static const char *bucket_of(const char *job)
-{
-	return job + ID_SIZE - 1 - 2;
-}
+/* "0193a1f2-…": the time, in milliseconds, by hexadecimal digits; these two
+ * change every 65 seconds. */
+#define BUCKET_AT  6
+#define BUCKET_LEN 2
 
 /* The bucket's folder; false for an id that is not of our making. */
 static bool bucket_dir(const struct files *f, const char *job,
@@ -91,7 +89,8 @@ static bool bucket_dir(const struct files *f, const char *job,
 
 	if (!id_valid(job))
 		return false;
-	n = snprintf(out, DIR_MAX, "%s/%s", f->root, bucket_of(job));
+	n = snprintf(out, DIR_MAX, "%s/%.*s", f->root, BUCKET_LEN,
+		     job + BUCKET_AT);
 	return n > 0 && n < DIR_MAX;
 }
 
@@ -113,8 +112,8 @@ bool files_path(const char *job, const char *name, char out[FILES_PATH_MAX])
 {
 	if (!id_valid(job) || !name_valid(name))
 		return false;
-	return snprintf(out, FILES_PATH_MAX, "%s/%s-%s", bucket_of(job), job,
-			name) < FILES_PATH_MAX;
+	return snprintf(out, FILES_PATH_MAX, "%.*s/%s-%s", BUCKET_LEN,
+			job + BUCKET_AT, job, name) < FILES_PATH_MAX;
 }
 
 int files_scratch(struct files *f, struct problem *why)
@@ -205,7 +204,7 @@ int file_sink_fd(const struct file_sink *s)
 void file_sink_reread(struct file_sink *s)
 {
 	unsigned char unused[DIGEST_SIZE];
-	unsigned char *piece = mem_alloc(REREAD);
+	unsigned char piece[REREAD];
 
 	digest_end(s->digest, unused);
 	s->digest = digest_create();
@@ -226,7 +225,6 @@ void file_sink_reread(struct file_sink *s)
 			s->size += n;
 		}
 	}
-	free(piece);
 }
 
 void file_sink_abort(struct file_sink *s)
@@ -243,12 +241,8 @@ void file_sink_abort(struct file_sink *s)
 	free(s);
 }
 
-/*
- * Renamed first and synced then: one sync makes bytes and name durable
- * together, where the other order needs two. Nobody looks at the name before
- * the job's end is stored.
- */
-static bool settle(struct file_sink *s, const char *name, struct problem *why)
+static bool give_name(struct file_sink *s, const char *name,
+		      struct problem *why)
 {
 	char to[PATH_MOST];
 	char *slash = strrchr(s->path, '/');
@@ -261,40 +255,122 @@ static bool settle(struct file_sink *s, const char *name, struct problem *why)
 		return problem_set(why, PROBLEM_INTERNAL, to, "%s",
 				   strerror(errno));
 	memcpy(s->path, to, sizeof(to)); /* to be removed if this fails */
-	if (fsync(s->fd) != 0)
-		return problem_set(why, PROBLEM_INTERNAL, to, "%s",
-				   strerror(errno));
-	*strrchr(to, '/') = '\0';
-	return file_sync_dir(to, why);
+	return true;
 }
 
-bool file_sink_commit(struct file_sink *s, const char *name, int64_t *size,
-		      char sha256[DIGEST_HEX_SIZE], struct problem *why)
+/*
+ * Named first and synced then: one sync makes bytes and name durable together,
+ * where the other order needs two. Nobody looks at the name before the job's
+ * end is stored.
+ */
+static bool sync_now(struct file_sink *s, struct problem *why)
+{
+	char folder[PATH_MOST];
+
+	if (fsync(s->fd) != 0)
+		return problem_set(why, PROBLEM_INTERNAL, s->path, "%s",
+				   strerror(errno));
+	memcpy(folder, s->path, sizeof(folder));
+	*strrchr(folder, '/') = '\0';
+	return file_sync_dir(folder, why);
+}
+
+/* Takes the descriptor, or says that it must be synced now. */
+static bool put_off(struct file_sink *s, struct files_unsynced *later)
+{
+	if (later == NULL || s->size > FILES_UNSYNCED_BYTES ||
+	    later->count == FILES_UNSYNCED_MAX)
+		return false;
+	memcpy(later->folder, s->job + BUCKET_AT, BUCKET_LEN);
+	later->folder[BUCKET_LEN] = '\0';
+	later->fds[later->count++] = s->fd;
+	s->fd = -1;
+	return true;
+}
+
+static bool settle(struct file_sink *s, const char *name,
+		   struct files_unsynced *later, struct problem *why)
+{
+	if (!name_valid(name))
+		return problem_set(why, PROBLEM_INTERNAL, name,
+				   "this is no name of ours");
+	if (s->error == EFBIG)
+		return problem_set(why, PROBLEM_TOO_LARGE, s->path,
+				   "larger than %lld bytes", (long long)s->max);
+	if (s->error != 0)
+		return problem_set(why, PROBLEM_INTERNAL, s->path, "%s",
+				   strerror(s->error));
+	return give_name(s, name, why) &&
+	       (put_off(s, later) || sync_now(s, why));
+}
+
+bool file_sink_commit_later(struct file_sink *s, const char *name,
+			    struct files_unsynced *later, int64_t *size,
+			    char sha256[DIGEST_HEX_SIZE], struct problem *why)
 {
 	unsigned char digest[DIGEST_SIZE];
-	bool done = false;
 
-	if (!name_valid(name))
-		problem_set(why, PROBLEM_INTERNAL, name,
-			    "this is no name of ours");
-	else if (s->error == EFBIG)
-		problem_set(why, PROBLEM_TOO_LARGE, s->path,
-			    "larger than %lld bytes", (long long)s->max);
-	else if (s->error != 0)
-		problem_set(why, PROBLEM_INTERNAL, s->path, "%s",
-			    strerror(s->error));
-	else
-		done = settle(s, name, why);
-	if (!done) {
+	if (!settle(s, name, later, why)) {
 		file_sink_abort(s);
 		return false;
 	}
 	*size = s->size;
 	digest_end(s->digest, digest);
 	digest_hex(digest, sha256);
-	close(s->fd);
+	if (s->fd >= 0)
+		close(s->fd);
 	free(s);
 	return true;
+}
+
+bool file_sink_commit(struct file_sink *s, const char *name, int64_t *size,
+		      char sha256[DIGEST_HEX_SIZE], struct problem *why)
+{
+	return file_sink_commit_later(s, name, NULL, size, sha256, why);
+}
+
+void files_unsynced_drop(struct files_unsynced *u)
+{
+	while (u->count > 0)
+		close(u->fds[--u->count]);
+}
+
+/* The folder of one of the list, unless an earlier one has had it synced. */
+static void sync_folder(struct files *f, const struct files_unsynced *list,
+			struct files_unsynced *u)
+{
+	struct problem why = {0};
+	char path[DIR_MAX];
+
+	for (; list != u; list = list->next)
+		if (strcmp(list->folder, u->folder) == 0) {
+			u->failed = u->failed || list->failed;
+			return;
+		}
+	snprintf(path, sizeof(path), "%s/%s", f->root, u->folder);
+	if (!file_sync_dir(path, &why))
+		u->failed = true;
+}
+
+/*
+ * All are handed to the disk first: it takes them at the same time, and their
+ * places are known by then to the first sync, whose commit of the journal is
+ * the only one. The others find nothing to do but wait for their bytes.
+ */
+void files_sync(struct files *f, struct files_unsynced *list)
+{
+	for (struct files_unsynced *u = list; u != NULL; u = u->next)
+		for (unsigned i = 0; i < u->count; i++)
+			(void)sync_file_range(u->fds[i], 0, 0,
+					      SYNC_FILE_RANGE_WRITE);
+	for (struct files_unsynced *u = list; u != NULL; u = u->next)
+		for (unsigned i = 0; i < u->count; i++)
+			if (fsync(u->fds[i]) != 0)
+				u->failed = true;
+	for (struct files_unsynced *u = list; u != NULL; u = u->next)
+		sync_folder(f, list, u);
+	for (struct files_unsynced *u = list; u != NULL; u = u->next)
+		files_unsynced_drop(u);
 }
 
 bool files_exists(struct files *f, const char *job, const char *name)

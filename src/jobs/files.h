@@ -10,11 +10,15 @@
 #include "base/problem.h"
 
 /*
- * Output files on disk: ROOT/<last two of id>/<job id>-<name>. Names are
- * ours. A file is written under a temporary name, renamed, and synced with its
- * folder before the job's end is stored, so it is there whole or not at all. A
- * job has no folder of its own: making one would cost more than its file. Any
- * thread; each file has one writer.
+ * Output files on disk: ROOT/<two of id>/<job id>-<name>. Names are ours. A
+ * file is written under a temporary name, renamed, and synced with its folder
+ * before the job's end is stored, so it is there whole or not at all. A job has
+ * no folder of its own: making one would cost more than its file. Any thread;
+ * each file has one writer.
+ *
+ * The folder is named by the time in the job's id (bits 16 to 23 of its
+ * milliseconds): jobs of the same minute share one, so that one sync serves
+ * all that end together, and each gets its turn every 4.7 hours.
  */
 struct files;
 
@@ -47,6 +51,36 @@ MUST_USE bool file_sink_commit(struct file_sink *s, const char *name,
 			       int64_t *size, char sha256[DIGEST_HEX_SIZE],
 			       struct problem *why);
 void file_sink_abort(struct file_sink *s);
+
+/*
+ * Files of one job that have their names and might still be lost by a power
+ * cut. Small ones gather here; the store syncs those of all jobs that end
+ * together before it commits their ends, as one commit of the file system's
+ * journal serves them all. It belongs to one thread, but for a call of
+ * store_succeed(), which lends it to the store. Zeroed, it is empty.
+ */
+#define FILES_UNSYNCED_MAX   8
+#define FILES_UNSYNCED_BYTES ((int64_t)1 << 20) /* of one; larger: at once */
+struct files_unsynced {
+	struct files_unsynced *next; /* for files_sync() */
+	char folder[3];
+	unsigned count;
+	int fds[FILES_UNSYNCED_MAX];
+	bool failed; /* a sync did: the files must not be relied on */
+};
+
+/* Like file_sink_commit(), but what is small is synced by files_sync(). All of
+ * one `later` are of one job. */
+MUST_USE bool file_sink_commit_later(struct file_sink *s, const char *name,
+				     struct files_unsynced *later,
+				     int64_t *size,
+				     char sha256[DIGEST_HEX_SIZE],
+				     struct problem *why);
+/* Makes a whole list durable and empties each of it; says so in `failed` where
+ * it could not. */
+void files_sync(struct files *f, struct files_unsynced *list);
+/* For files that are of no use after all. */
+void files_unsynced_drop(struct files_unsynced *u);
 
 /* "ab/0193…-image.png" for X-Accel-Redirect; false for a name or id that is
  * not of our making. */

@@ -145,3 +145,25 @@ bool outputs_read(const char *text, struct arena *a, struct output_value **out,
 	json_free(doc);
 	return good;
 }
+
+int64_t outputs_bytes(const char *text)
+{
+	struct output_value *values;
+	struct arena a = {0};
+	int64_t bytes = 0;
+	size_t count = 0;
+
+	if (!outputs_read(text, &a, &values, &count))
+		count = 0;
+	for (size_t v = 0; v < count; v++) {
+		for (size_t i = 0; i < values[v].file_count; i++) {
+			const struct output_file *f = &values[v].files[i];
+
+			bytes += f->size_bytes;
+			if (f->thumbnail != NULL)
+				bytes += f->thumbnail->size_bytes;
+		}
+	}
+	arena_finish(&a);
+	return bytes;
+}

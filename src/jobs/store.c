@@ -139,10 +139,26 @@ static void try_later(struct store *s)
 	box_unlock(&s->box);
 }
 
+/* Before the transaction: an op whose files failed knows it by then. */
+static void sync_files(struct store *s, struct op *ops)
+{
+	struct files_unsynced *list = NULL;
+
+	for (struct op *op = ops; op != NULL; op = op->next) {
+		if (op->files == NULL || op->files->count == 0)
+			continue;
+		op->files->next = list;
+		list = op->files;
+	}
+	files_sync(s->o.files, list);
+}
+
 static void run_batch(struct store *s, struct op *ops, const struct extras *x)
 {
-	enum result result = transact(s, ops, x);
+	enum result result;
 
+	sync_files(s, ops);
+	result = transact(s, ops, x);
 	if (result == UNDONE && ops != NULL) {
 		one_by_one(s, ops);
 		result = transact(s, NULL, x);

@@ -145,6 +145,12 @@ MUST_USE bool store_release(struct store *s, const char *id,
 MUST_USE bool store_end(struct store *s, const char *id, const char *prompt_id,
 			enum phase phase, const char *outputs,
 			const char *problem);
+/* SUCCEEDED, once its files are durable, too: they are synced before the
+ * commit, together with those of others, and are empty after it. False with
+ * files->failed: they could not be synced, and nothing has changed. */
+MUST_USE bool store_succeed(struct store *s, const char *id,
+			    const char *prompt_id, const char *outputs,
+			    struct files_unsynced *files);
 /* All files of a job in PHASE_FETCHING are there: it is queued, with `files` in
  * place of those it had; the caller pins their blobs until this returns. False:
  * it was not fetching any more (canceled, overdue), or the store is left or
@@ -168,6 +174,16 @@ struct store_reader;
 /* Removes blobs that nothing names or pins, and drafts of a process before this
  * one: what a crash left. Blocking; the reader is the caller's. */
 void store_sweep(struct store *s, struct store_reader *r);
+
+/* When the output files of all jobs together take more than max_bytes, those of
+ * the jobs that ended first go, until they do not; but none of a job that ended
+ * within the last minute. What several jobs share counts once, and goes when
+ * all of them have. Blocking; the reader is the caller's own. */
+void store_cap_files(struct store *s, struct store_reader *reader, int64_t now,
+		     int64_t max_bytes);
+/* At start: no job that is stored keeps its files longer than this after its
+ * end. False: it could not be written (logged). */
+MUST_USE bool store_limit_keep(struct store *s, int64_t keep_ms);
 
 /* ---- readers: one per thread, never blocked by the writer ---- */
 

@@ -139,7 +139,10 @@ static void read_where(struct reader *r, const struct place *p,
 	if (to == NULL)
 		reader_error(r, p, "required",
 			     "needs \"to\": the place in the workflow that "
-			     "gets the value");
+			     "gets the value%s",
+			     in->type == INPUT_MASK
+				     ? ", or \"of\": the image that it is for"
+				     : "");
 	else
 		read_targets(r, PLACE_KEY(p, "to"), to, in, value);
 	if (in->max_items == NO_MAXIMUM)

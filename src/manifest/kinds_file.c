@@ -43,11 +43,28 @@ static bool mime_known(const struct media_rule *rule, const char *mime)
 	return false;
 }
 
+/* "; nearest: …", or all that there are. */
+static const char *mimes_hint(struct reader *r, const char *mime,
+			      const struct media_rule *rule)
+{
+	const char *all[MEDIA_MIMES_MAX], *hint;
+	size_t n = media_want_mimes(rule->want, all);
+
+	hint = reader_nearest(r, mime, all, n);
+	if (*hint != '\0')
+		return hint;
+	hint = "; it takes: ";
+	for (size_t i = 0; i < n; i++)
+		hint = arena_printf(&r->scratch, "%s%s%s", hint, i ? ", " : "",
+				    all[i]);
+	return hint;
+}
+
 static const char *read_mime(struct reader *r, const struct place *p,
 			     const struct json *v,
 			     const struct media_rule *rule)
 {
-	const char *all[MEDIA_MIMES_MAX], *mime = reader_text(r, p, v, 100);
+	const char *mime = reader_text(r, p, v, 100);
 
 	if (mime == NULL || mime_known(rule, mime))
 		return mime;
@@ -55,8 +72,7 @@ static const char *read_mime(struct reader *r, const struct place *p,
 		     "\"%s\" is no media type that an input of type \"%s\" "
 		     "takes%s",
 		     mime, media_want_name(rule->want),
-		     reader_nearest(r, mime, all,
-				    media_want_mimes(rule->want, all)));
+		     mimes_hint(r, mime, rule));
 	return NULL;
 }
 

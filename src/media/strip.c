@@ -1,11 +1,10 @@
 #include "media/strip.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "media/parts.h"
 
 int64_t strip_left(const struct strip *s)
@@ -229,20 +228,16 @@ bool media_can_strip(enum media_kind kind)
 
 bool media_strip(enum media_kind kind, int from, int to, struct problem *why)
 {
-	struct strip *s;
-	bool done;
+	struct strip s; /* its piece alone is large, and is not cleared */
 
 	if (!media_can_strip(kind))
 		return problem_set(why, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "",
 				   "a file of this kind cannot be cleaned");
-	s = mem_alloc(sizeof(*s));
-	s->kind = kind;
-	s->out = to;
-	s->why = why;
-	if (!source_file(&s->in, from, false) || ftruncate(to, 0) != 0)
-		done = disk_failed(s, "opening");
-	else
-		done = strips[kind](s) && strip_end(s);
-	free(s);
-	return done;
+	memset(&s, 0, offsetof(struct strip, hold));
+	s.kind = kind;
+	s.out = to;
+	s.why = why;
+	if (!source_file(&s.in, from, false) || ftruncate(to, 0) != 0)
+		return disk_failed(&s, "opening");
+	return strips[kind](&s) && strip_end(&s);
 }

@@ -234,7 +234,7 @@ static enum sent send_to(struct convert *c, const struct convert_task *t,
 	struct iovec piece = {&r, sizeof(r)};
 	struct msghdr m = {.msg_iov = &piece, .msg_iovlen = 1};
 	struct cmsghdr *head = &control.header;
-	int files[CONVERT_FILES];
+	int files[CONVERT_FILES] = {0};
 	size_t n = 0;
 
 	for (size_t i = 0; i < COUNT(all); i++)

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "run/fetcher.h"
 #include "run/health.h"
 #include "run/janitor.h"
 #include "run/slot.h"
@@ -20,6 +21,7 @@ struct pool {
 	size_t slot_count;
 	size_t *first_slot; /* by backend; one more at the end */
 	struct janitor *janitor;
+	struct fetcher *fetcher; /* NULL: no file comes by URL */
 };
 
 /* ---- the events thread ---- */
@@ -145,6 +147,7 @@ void pool_free(struct pool *p)
 	if (p == NULL)
 		return;
 	sh = &p->shared;
+	fetcher_free(p->fetcher);
 	for (size_t i = 0; i < p->slot_count; i++)
 		inbox_finish(&p->slots[i].inbox);
 	for (size_t i = 0; i < sh->backend_count; i++)
@@ -166,6 +169,34 @@ static void adopt(struct shared *sh)
 	free(names);
 }
 
+static void fetcher_ended(void *ctx)
+{
+	struct shared *sh = ctx;
+
+	box_lock(&sh->box);
+	sh->alive--;
+	box_wake(&sh->box);
+	box_unlock(&sh->box);
+}
+
+static bool start_fetcher(struct pool *p, const struct pool_options *o,
+			  struct problem *why)
+{
+	struct fetcher_options f = {.store = o->store,
+				    .blobs = o->blobs,
+				    .agent = o->url_agent,
+				    .allow = o->url_allow,
+				    .http = o->url_http,
+				    .timeout_ms = o->url_timeout_ms,
+				    .max_bytes = o->max_input_bytes,
+				    .ended = fetcher_ended,
+				    .ctx = &p->shared};
+
+	p->shared.alive++;
+	p->fetcher = fetcher_start(&f, why);
+	return p->fetcher != NULL;
+}
+
 struct pool *pool_start(const struct pool_options *o, struct problem *why)
 {
 	struct shared *sh;
@@ -178,16 +209,22 @@ struct pool *pool_start(const struct pool_options *o, struct problem *why)
 	shared_init(sh, o);
 	slots_init(p);
 	adopt(sh);
+	sh->alive = (unsigned)p->slot_count;
+	if (o->url_timeout_ms > 0 && !start_fetcher(p, o, why)) {
+		pool_free(p);
+		return NULL;
+	}
 	/* Health first: the events thread tells it of sockets. */
 	sh->health = health_start(sh);
 	sh->ws = sockets_start(p, why);
 	if (sh->ws == NULL) {
 		health_stop(sh->health);
+		fetcher_stop(p->fetcher);
 		pool_free(p);
 		return NULL;
 	}
-	p->janitor = janitor_start(o->store, o->files, o->forget_after_ms);
-	sh->alive = (unsigned)p->slot_count;
+	p->janitor = janitor_start(o->store, o->files, o->forget_after_ms,
+				   o->keep_files_bytes);
 	for (size_t i = 0; i < p->slot_count; i++)
 		slot_start(&p->slots[i]);
 	return p;
@@ -195,7 +232,7 @@ struct pool *pool_start(const struct pool_options *o, struct problem *why)
 
 /* ---- stop ---- */
 
-/* True when all slots are through before `until`. */
+/* True when all slots and the fetcher are through before `until`. */
 static bool slots_through(struct pool *p, int64_t until)
 {
 	struct shared *sh = &p->shared;
@@ -227,6 +264,7 @@ void pool_end(struct pool *p, int64_t ms)
 		return;
 	sh = &p->shared;
 	atomic_store(&sh->stopping, true);
+	fetcher_stop(p->fetcher);
 	if (!slots_through(p, clock_monotonic_ms() + ms)) {
 		atomic_store(&sh->leaving, true);
 		/* A slot may be waiting for room on a full disk. */
@@ -252,6 +290,12 @@ void pool_stop(struct pool *p, int64_t ms)
 void pool_cancel(struct pool *p, const char *job_id)
 {
 	slot_cancel_job(&p->shared, p->slots, p->slot_count, job_id);
+}
+
+void pool_poke(struct pool *p, const char *job_id, enum phase phase)
+{
+	if (p->fetcher != NULL)
+		fetcher_poke(p->fetcher, job_id, phase);
 }
 
 /* ---- state ---- */

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/attr.h"
 #include "base/problem.h"
 #include "jobs/blobs.h"
@@ -15,8 +16,9 @@
 
 /*
  * The half of the house that runs jobs: the backends, their slots (threads
- * that carry one job at a time from claim to end), the events thread, health
- * and the janitor. It meets the answering half in jobs/ only.
+ * that carry one job at a time from claim to end), the events thread, the
+ * fetch thread, health and the janitor. It meets the answering half in jobs/
+ * only.
  */
 struct pool;
 
@@ -42,6 +44,13 @@ struct pool_options {
 	int64_t fetch_timeout_ms; /* of one file, in or out; 600000 */
 	int64_t max_output_bytes; /* of one output file */
 	int64_t forget_after_ms;  /* rows of ended jobs live so long */
+	int64_t keep_files_bytes; /* of all output files; 0: no limit */
+	/* Input files by URL, see run/fetcher.h; without a timeout none: */
+	const char *url_agent;
+	const struct address_list *url_allow; /* outlives the pool */
+	bool url_http;
+	int64_t url_timeout_ms;
+	int64_t max_input_bytes; /* of one input file */
 };
 
 MUST_USE struct pool *pool_start(const struct pool_options *o,
@@ -55,6 +64,9 @@ void pool_end(struct pool *p, int64_t ms);
 void pool_free(struct pool *p);
 /* From the store's listener: a running job is to be canceled. Never blocks. */
 void pool_cancel(struct pool *p, const char *job_id);
+
+/* Likewise: a job has come into this phase. */
+void pool_poke(struct pool *p, const char *job_id, enum phase phase);
 
 /* For /readyz and admission: any thread, cheap. */
 struct backend_state {

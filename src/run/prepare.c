@@ -133,9 +133,10 @@ struct errand {
 	struct errand *picture; /* of a picture with its mask: without it */
 };
 
-static int64_t time_for(const struct errand *e, int64_t most)
+/* At most, and not past the job's own time. */
+static int64_t time_for(const struct slot *s, int64_t most)
 {
-	int64_t left = e->until - clock_monotonic_ms();
+	int64_t left = slot_time_left(s);
 
 	if (left > most)
 		left = most;
@@ -177,7 +178,7 @@ static enum failure by_outcome(struct slot *s, enum comfy_outcome o)
 }
 
 /* NONE: the server says that it took it, or may have. */
-static enum failure send(struct errand *e)
+static enum failure send_alone(struct errand *e)
 {
 	struct slot *s = e->s;
 	const struct input_file *from =
@@ -199,7 +200,8 @@ static enum failure send(struct errand *e)
 	}
 	if (u.fd < 0)
 		return by_outcome(s, COMFY_LOCAL);
-	o = comfy_upload(s->client, &u, time_for(e, s->shared->fetch_ms),
+	o = comfy_upload(s->client, &u,
+			 time_for(s, e->until - clock_monotonic_ms()),
 			 &s->arena, &e->name, &e->subfolder, &too_large);
 	close(u.fd);
 	log_event(LOG_INFO, "file.uploaded", "job", s->job.id, "backend",
@@ -220,7 +222,7 @@ static enum failure look(struct errand *e, bool *there)
 	int64_t size;
 	enum comfy_outcome o =
 		comfy_held(s->client, e->subfolder, e->name,
-			   time_for(e, s->shared->call_ms), &size);
+			   time_for(s, s->shared->call_ms), &size);
 	bool whole = e->size >= 0 ? size == e->size : size > 0;
 
 	if (size < 0) /* not told: then what was sent has to be believed */
@@ -265,9 +267,9 @@ static enum failure ensure(struct errand *e,
 
 static enum failure send_with_picture(struct errand *e)
 {
-	enum failure f = ensure(e->picture, send);
+	enum failure f = ensure(e->picture, send_alone);
 
-	return f == FAILURE_NONE ? send(e) : f;
+	return f == FAILURE_NONE ? send_alone(e) : f;
 }
 
 static enum failure prepare_one(struct slot *s, struct input_file *in,
@@ -289,7 +291,7 @@ static enum failure prepare_one(struct slot *s, struct input_file *in,
 	masked.picture = &alone;
 	if (in->mask != NULL)
 		e = &masked;
-	f = ensure(e, in->mask != NULL ? send_with_picture : send);
+	f = ensure(e, in->mask != NULL ? send_with_picture : send_alone);
 	if (f == FAILURE_NONE && (strcmp(e->name, in->there) != 0 ||
 				  strcmp(e->subfolder, in->subfolder) != 0)) {
 		*renamed = true;

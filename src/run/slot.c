@@ -129,6 +129,7 @@ static void job_end(struct slot *s)
 		backend_ran_well(s->backend);
 	if (s->early != NULL)
 		file_sink_abort(s->early);
+	files_unsynced_drop(&s->unsynced);
 	if (s->folder && phase_final(p) && p != PHASE_SUCCEEDED)
 		remove_files(s);
 	if (phase_final(p))
@@ -188,6 +189,7 @@ static void between_jobs(struct slot *s)
 	s->prompt_tried = s->counted = s->fetching = false;
 	s->prompt = NULL;
 	s->early = NULL;
+	s->unsynced = (struct files_unsynced){0};
 	s->outputs = s->problem = s->detail = s->text = NULL;
 	s->inputs = NULL;
 	s->input_count = 0;

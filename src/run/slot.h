@@ -52,7 +52,7 @@ struct shared {
 	atomic_bool leaving;  /* leave even a running job in its phase */
 
 	struct box box;
-	unsigned alive; /* under the lock: slot threads that still run */
+	unsigned alive; /* under the lock: slots and fetcher that still run */
 	/* Under the lock: jobs whose cancellation was asked for, the last few:
 	 * the news may come before the slot has opened its inbox. */
 	char cancels[64][ID_SIZE];
@@ -84,6 +84,7 @@ struct slot {
 	struct progress_track track;
 	struct history history;
 	struct file_sink *early; /* of the first file, made while we wait */
+	struct files_unsynced unsynced; /* what it has given */
 	int scratch; /* what was fetched, to be cleaned; outlives the job */
 	const char *outputs; /* JSON text, for the end */
 	const char *problem; /* JSON text, for the end */

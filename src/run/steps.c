@@ -146,6 +146,9 @@ static bool move(struct slot *s, enum phase to)
 		ours = store_release(st, s->job.id, s->job.prompt_id,
 				     backend_is_up(s->backend) ? later : 0,
 				     s->counted);
+	else if (to == PHASE_SUCCEEDED)
+		ours = store_succeed(st, s->job.id, s->job.prompt_id,
+				     s->outputs, &s->unsynced);
 	else if (phase_final(to))
 		ours = store_end(st, s->job.id, s->job.prompt_id, to,
 				 s->outputs, s->problem);
@@ -153,6 +156,9 @@ static bool move(struct slot *s, enum phase to)
 		store_note(st, s->job.id, s->job.prompt_id, to);
 	if (ours)
 		s->job.phase = to;
+	else if (s->unsynced.failed)
+		log_event(LOG_ERROR, "files.not_synced", "job", s->job.id,
+			  NULL);
 	else
 		log_event(LOG_WARN, "job.not_ours", "job", s->job.id, "phase",
 			  phase_name(to), NULL);
@@ -168,7 +174,12 @@ void steps_run(struct slot *s)
 		       phase_may_follow(s->job.phase, next));
 		if (next == s->job.phase)
 			return; /* told to stop: the next start goes on here */
-		if (!move(s, next))
+		if (move(s, next))
+			continue;
+		if (!s->unsynced.failed)
+			return;
+		s->unsynced.failed = false;
+		if (!move(s, give_up(s, FAILURE_INTERNAL)))
 			return;
 	}
 }

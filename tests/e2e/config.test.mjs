@@ -92,6 +92,10 @@ function another({ fallback, name }) {
 		return 'https://login.example.com/jwks';
 	if (name === 'public_url')
 		return 'https://api.example.com';
+	if (name === 'url_allow')
+		return '10.1.0.0/16, [fd00::]/8, files.example.internal:9000';
+	if (/^(true|false)$/.test(fallback))
+		return String(fallback === 'false');
 	if (/^\d+$/.test(fallback))
 		return String(Number(fallback) + 1);
 	if (/^\d+(ms|s|m|h|d)$/.test(fallback))
@@ -105,10 +109,10 @@ test('each setting by environment and by file; environment wins', async () => {
 	const env = {}, both = {};
 	for (const s of scalars) {
 		const value = another(s);
-		const number = /^\d+$/.test(value);
-		file[s.name] = number ? Number(value) : value;
+		const bare = /^(\d+|true|false)$/.test(value);
+		file[s.name] = bare ? JSON.parse(value) : value;
 		env[s.env] = value;
-		both[s.env] = number ? s.fallback : value;
+		both[s.env] = bare ? s.fallback : value;
 		assert.equal(s.env, `COMFYGATE_${s.name.toUpperCase()}`);
 	}
 	const byFile = await effective({}, file);
@@ -119,7 +123,8 @@ test('each setting by environment and by file; environment wins', async () => {
 	}
 	assert.deepEqual({ ...byFile, backends: 0 }, { ...byEnv, backends: 0 });
 	const mixed = await effective(both, file);
-	for (const s of scalars.filter((x) => /^\d+$/.test(x.fallback)))
+	for (const s of scalars.filter((x) =>
+		/^(\d+|true|false)$/.test(x.fallback)))
 		assert.equal(String(mixed[s.name]), s.fallback, s.name);
 });
 
@@ -154,7 +159,9 @@ test('backends: by file with all keys, by environment as URLs', async () => {
 
 test('all mistakes at once, with what would be right', async () => {
 	const r = await serve({ COMFYGATE_STAL: '5m', COMFYGATE_POLL: 'often',
-		COMFYGATE_SLOTS: '0', COMFYGATE_LOG_LEVEL: 'loud' }, [], {
+		COMFYGATE_SLOTS: '0', COMFYGATE_LOG_LEVEL: 'loud',
+		COMFYGATE_URL_HTTP: '1' }, [], {
+		url_allow: '10.1.0.1/16',
 		endpoint: '/x', stall: 5, max_wait: '9d', max_body_bytes: '1',
 		public_url: 'api.example.com', backends: [{ url: 'http://a', nam: 1 },
 			{ url: 'ftp://b' }, 7, { name: 'c' }],
@@ -164,6 +171,8 @@ test('all mistakes at once, with what would be right', async () => {
 		/COMFYGATE_STAL: .*nearest: \S*stall/i, /COMFYGATE_POLL: .*duration/,
 		/COMFYGATE_SLOTS: .*from 1 to 64/, /COMFYGATE_LOG_LEVEL: .*debug/,
 		/comfygate\.json: \/endpoint: .*nearest: endpoints/,
+		/COMFYGATE_URL_HTTP: must be true or false/,
+		/url_allow: "10\.1\.0\.1\/16" has bits set below its block/,
 		/\/stall: must be a string/, /\/max_wait: must be from/,
 		/\/max_body_bytes: must be a whole number/, /public_url: .*https/,
 		/\/backends\/0: .*nearest: name/, /\/backends\/1: .*https/,

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/multipart.h"
 #include "http/server.h"
 
 /*
@@ -16,7 +17,102 @@
  *	/v1/file?NAME   X-Accel-Redirect to that file
  *	/v1/park        waits until the caller is gone, then says so on stdout
  *	/v1/stream      an event, and the rest when the caller is gone
+ *	/v1/upload      what a sink got: a form's parts, or the size of the body
  */
+struct upload {
+	struct body_sink sink;
+	struct multipart *form; /* NULL: it is none */
+	struct buf said;
+	struct problem why;
+	size_t bytes; /* of the body, or of the part that is read */
+};
+
+static bool part_begin(void *ctx, const struct multipart_part *p)
+{
+	struct upload *u = ctx;
+
+	u->bytes = 0;
+	buf_addf(&u->said, "part=%s filename=%s type=%s", p->name,
+		 p->filename ? p->filename : "-",
+		 p->content_type ? p->content_type : "-");
+	return true;
+}
+
+static bool part_data(void *ctx, const void *bytes, size_t n)
+{
+	struct upload *u = ctx;
+
+	(void)bytes;
+	u->bytes += n;
+	return true;
+}
+
+static bool part_end(void *ctx)
+{
+	struct upload *u = ctx;
+
+	buf_addf(&u->said, " bytes=%zu\n", u->bytes);
+	return true;
+}
+
+static bool upload_write(struct body_sink *s, const void *bytes, size_t n)
+{
+	struct upload *u = (struct upload *)(void *)s;
+
+	if (u->form != NULL)
+		return multipart_feed(u->form, bytes, n, &u->why);
+	u->bytes += n;
+	return true;
+}
+
+static void upload_end(struct body_sink *s)
+{
+	struct upload *u = (struct upload *)(void *)s;
+
+	if (u->form == NULL)
+		buf_addf(&u->said, "bytes=%zu\n", u->bytes);
+	else if (!multipart_finish(u->form, &u->why))
+		buf_adds(&u->said, u->why.detail);
+}
+
+static void upload_destroy(struct body_sink *s)
+{
+	struct upload *u = (struct upload *)(void *)s;
+
+	multipart_destroy(u->form);
+	buf_finish(&u->said);
+	free(u);
+}
+
+static struct body_sink *head(void *ctx, struct exchange *x)
+{
+	static const struct multipart_events events = {part_begin, part_data,
+						       part_end};
+	struct upload *u;
+
+	(void)ctx;
+	if (strcmp(exchange_request(x)->path, "/v1/upload") != 0)
+		return NULL;
+	u = mem_alloc(sizeof(*u));
+	u->sink =
+		(struct body_sink){upload_write, upload_end, upload_destroy};
+	u->form = multipart_create(exchange_header(x, "Content-Type"), &events,
+				   u, &u->why);
+	buf_init(&u->said, 65536);
+	return &u->sink;
+}
+
+static void tell_upload(struct exchange *x)
+{
+	struct upload *u = (struct upload *)(void *)exchange_sink(x);
+	struct reply r = {.status = 200,
+			  .content_type = "text/plain",
+			  .body = buf_str(&u->said),
+			  .body_len = u->said.len};
+
+	exchange_reply(x, &r);
+}
+
 static void describe(struct exchange *x)
 {
 	const struct request *q = exchange_request(x);
@@ -100,6 +196,8 @@ static void handle(void *ctx, struct exchange *x)
 		park(x, false);
 	else if (strcmp(path, "/v1/stream") == 0)
 		park(x, true);
+	else if (strcmp(path, "/v1/upload") == 0)
+		tell_upload(x);
 	else
 		describe(x);
 }
@@ -112,6 +210,9 @@ int main(int argc, char **argv)
 		.max_waiting = 16384,
 		.max_connections = 16384,
 		.read_timeout_ms = 5000,
+		.head = head,
+		.body_threads = 2,
+		.max_bodies = 16,
 	};
 	struct problem why = {0};
 	struct server *s;

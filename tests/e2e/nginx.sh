@@ -210,11 +210,38 @@ titles() {
 	done <"$dir/titles"
 }
 
+# As much as the daemon takes for an upload, and forms as curl writes them.
+test_uploads() {
+	head -c 104857600 /dev/zero >"$dir/big"
+	get /v1/upload --data-binary "@$dir/big" -H 'Expect:' \
+		-H 'Content-Type: image/png'
+	ok 'a body of 100 MiB passes' grep -qx 'bytes=104857600' "$dir/answer"
+	get /v1/upload --data-binary "@$dir/big" -H 'Transfer-Encoding: chunked' \
+		-H 'Content-Type: image/png'
+	ok 'chunked, too' grep -qx 'bytes=104857600' "$dir/answer"
+	get /v1/upload -F 'prompt=a "sea" captain' \
+		-F "photo=@$dir/big;type=image/png;filename=\"a \\\"b\\\".png\"" \
+		-F "empty=@/dev/null;type=Text/Plain; charset=utf-8"
+	ok 'a form of 100 MiB: its field' \
+		grep -qx 'part=prompt filename=- type=- bytes=15' "$dir/answer"
+	ok 'its file' grep -qx \
+		'part=photo filename=a .*b.*\.png type=image/png bytes=104857600' \
+		"$dir/answer"
+	ok 'and an empty one' grep -qx \
+		'part=empty filename=null type=text/plain bytes=0' "$dir/answer"
+	for size in 0 1 131072 1000000; do
+		head -c $size "$dir/big" >"$dir/small"
+		get /v1/upload --data-binary "@$dir/small"
+		ok "a body of $size bytes" grep -qx "bytes=$size" "$dir/answer"
+	done
+	rm "$dir/big" "$dir/small"
+}
+
 test_errors() {
 	ok "nginx's problems have the daemon's titles" titles
-	head -c 70000000 /dev/zero >"$dir/big"
+	head -c 110000000 /dev/zero >"$dir/big"
 	get /v1/describe --data-binary "@$dir/big" -H 'Expect:'
-	ok 'a body of 70 MB: 413' problem 413 too-large
+	ok 'a body of 110 MB: 413' problem 413 too-large
 	rm "$dir/big"
 	long=$(head -c 20000 /dev/zero | tr '\0' a)
 	get "/v1/$long"
@@ -366,6 +393,7 @@ start
 test_down
 start_edge
 test_passed
+test_uploads
 test_errors
 test_cors
 test_files

@@ -20,12 +20,11 @@ static void print_state(const struct world *w, struct str *s)
 		   n->succeeded, n->failed, n->interrupted);
 	str_printf(s,
 		   "\"interrupts\": %ld, \"frees\": %ld, \"uploads\": %ld, "
-		   "\"uploads_begun\": %ld, \"views\": %ld, \"histories\": "
+		   "\"slowed\": %ld, \"views\": %ld, \"histories\": "
 		   "%ld, \"requests\": %ld, "
 		   "\"nodes_run\": %ld, \"restarts\": %ld, ",
-		   n->interrupts, n->frees, n->uploads, n->uploads_begun,
-		   n->views, n->histories, n->requests, n->nodes_run,
-		   n->restarts);
+		   n->interrupts, n->frees, n->uploads, n->slowed, n->views,
+		   n->histories, n->requests, n->nodes_run, n->restarts);
 	str_printf(s,
 		   "\"sockets\": %zu, \"sockets_opened\": %ld, \"pending\": "
 		   "%zu, \"running\": %s, \"history\": %zu, \"blocked\": %s, "
@@ -246,7 +245,7 @@ static bool happened(struct world *w, const char *e)
 	       reached(e, "interrupts", n->interrupts) ||
 	       reached(e, "frees", n->frees) ||
 	       reached(e, "uploads", n->uploads) ||
-	       reached(e, "uploads_begun", n->uploads_begun) ||
+	       reached(e, "slowed", n->slowed) ||
 	       reached(e, "views", n->views) ||
 	       reached(e, "histories", n->histories) ||
 	       reached(e, "sockets", (long)ws_count(w)) ||

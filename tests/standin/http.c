@@ -200,6 +200,14 @@ static int flush_answer(struct conn *c)
 	return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
+static void note_slow(struct conn *c)
+{
+	pthread_mutex_lock(&c->w->lock);
+	c->w->counters.slowed++;
+	world_changed(c->w);
+	pthread_mutex_unlock(&c->w->lock);
+}
+
 static int carry_on(struct conn *c)
 {
 	const struct fault *f;
@@ -209,6 +217,7 @@ static int carry_on(struct conn *c)
 		f = path_fault(c, "http-slow");
 		if (f) {
 			c->slowed = true;
+			note_slow(c);
 			lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0);
 			lws_set_timer_usecs(c->wsi, f->ms * 1000LL + 1);
 			return 0;
@@ -330,10 +339,6 @@ static int begin_request(struct conn *c, const char *path)
 	c->w->counters.requests++;
 	c->api = !strncmp(path, "/api/", 5);
 	c->path = mem_text(c->api ? path + 4 : path);
-	if (!strncmp(c->path, "/upload/", 8)) {
-		c->w->counters.uploads_begun++;
-		world_changed(c->w);
-	}
 	pthread_mutex_unlock(&c->w->lock);
 	read_args(c);
 	c->forbidden = !origin_fits(c->w, c->wsi);

@@ -70,7 +70,7 @@ struct received {
 struct counters {
 	long prompts, accepted, finished, succeeded, failed, interrupted;
 	long interrupts, frees, uploads, views, sockets_opened, restarts;
-	long requests, nodes_run, histories, uploads_begun;
+	long requests, nodes_run, histories, slowed;
 };
 
 struct mem_file {

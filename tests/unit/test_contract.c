@@ -11,7 +11,10 @@
 
 static const char workflow[] =
 	"{\"1\":{\"class_type\":\"A\",\"inputs\":{\"a\":1,\"b\":2,\"c\":3,"
-	"\"d\":4}},\"9\":{\"class_type\":\"SaveImage\",\"inputs\":{}}}";
+	"\"d\":4,\"f\":\"f.png\",\"g\":\"g.png\",\"h\":\"h.png\"}},"
+	"\"2\":{\"class_type\":\"LoadImageMask\",\"inputs\":{\"image\":"
+	"\"m.png\",\"channel\":\"alpha\"}},\"9\":{\"class_type\":\"SaveImage\","
+	"\"inputs\":{}}}";
 
 #define OUT  "\"outputs\":{\"image\":{\"type\":\"image\",\"from\":\"9\"}}"
 #define X(x) "\"inputs\":{\"x\":{" x "}}," OUT
@@ -25,6 +28,14 @@ static const char workflow[] =
 #define ARRAY(items, k)                                                        \
 	X("\"type\":\"array\",\"required\":false,\"items\":{" items "},"       \
 	  "\"to\":[\"1.a\",\"1.b\",\"1.c\"]" k)
+/* a file at node 1, which holds a string at "f" and "g" */
+#define FILE_OF(type, k)                                                       \
+	X("\"type\":\"" type "\",\"required\":false,\"to\":\"1.f\"" k)
+#define IMAGE(k) FILE_OF("image", k)
+#define MASK(k)                                                                \
+	"\"inputs\":{\"p\":{\"type\":\"image\",\"to\":\"1.f\"},"               \
+	"\"q\":{\"type\":\"image\",\"to\":\"1.g\"},"                           \
+	"\"x\":{\"type\":\"mask\",\"required\":false," k "}}," OUT
 #define OUTPUT(o) "\"outputs\":{" o "}"
 
 /* What was promised, what is now, and what is said of it: "!" before what
@@ -158,6 +169,64 @@ static const struct {
 	{"elements widened", ARRAY("\"type\":\"integer\",\"minimum\":1", ""),
 	 ARRAY("\"type\":\"integer\"", ""),
 	 "~elements of input \"x\": minimum 1 was taken away\n"},
+	{"file retyped", IMAGE(""), FILE_OF("file", ""),
+	 "!input \"x\": its type was changed from image to file\n"},
+	{"maxBytes narrowed from the usual", IMAGE(""),
+	 IMAGE(",\"maxBytes\":1000"),
+	 "!input \"x\": maxBytes was narrowed from 20971520 to 1000\n"},
+	{"maxBytes widened", IMAGE(",\"maxBytes\":1000"), IMAGE(""),
+	 "~input \"x\": maxBytes was widened from 1000 to 20971520\n"},
+	{"maxPixels narrowed", IMAGE(""), IMAGE(",\"maxPixels\":5"),
+	 "!input \"x\": maxPixels was narrowed from 67108864 to 5\n"},
+	{"maxPixels of a video added", FILE_OF("video", ""),
+	 FILE_OF("video", ",\"maxPixels\":5"),
+	 "!input \"x\": maxPixels 5 was added\n"},
+	{"sides added", IMAGE(""),
+	 IMAGE(",\"minWidth\":2,\"maxWidth\":3,\"minHeight\":4,"
+	       "\"maxHeight\":5"),
+	 "!input \"x\": minWidth 2 was added\n"
+	 "!input \"x\": maxWidth 3 was added\n"
+	 "!input \"x\": minHeight 4 was added\n"
+	 "!input \"x\": maxHeight 5 was added\n"},
+	{"sides widened", IMAGE(",\"minWidth\":2,\"maxWidth\":3"),
+	 IMAGE(",\"minWidth\":1,\"maxWidth\":4"),
+	 "~input \"x\": minWidth was widened from 2 to 1\n"
+	 "~input \"x\": maxWidth was widened from 3 to 4\n"},
+	{"media types added", IMAGE(""), IMAGE(",\"mime\":[\"image/png\"]"),
+	 "!input \"x\": a list of allowed values was added\n"},
+	{"media types taken away", IMAGE(",\"mime\":[\"image/png\"]"),
+	 IMAGE(""),
+	 "~input \"x\": the list of allowed values was taken away\n"},
+	{"a media type more, one less",
+	 IMAGE(",\"mime\":[\"image/png\",\"image/gif\"]"),
+	 IMAGE(",\"mime\":[\"image/jpeg\",\"image/png\"]"),
+	 "!input \"x\": media type \"image/gif\" was removed\n"
+	 "~input \"x\": media type \"image/jpeg\" was added\n"},
+	{"a star in place of what it stands for",
+	 FILE_OF("audio", ",\"mime\":[\"audio/*\"]"),
+	 FILE_OF("audio", ",\"mime\":[\"audio/wav\",\"audio/flac\","
+			  "\"audio/mpeg\",\"audio/ogg\",\"audio/mp4\"]"),
+	 ""},
+	{"a mask gets a picture", MASK("\"to\":\"1.h\""), MASK("\"of\":\"p\""),
+	 "!input \"x\": it needs an alpha channel\n"
+	 "!input \"x\": it needs input \"p\" to be given, too\n"},
+	{"a mask needs its picture no more", MASK("\"of\":\"p\""),
+	 MASK("\"to\":\"1.h\""),
+	 "~input \"x\": it needs no alpha channel any more\n"
+	 "~input \"x\": it does not need input \"p\" any more\n"},
+	{"a mask of another picture", MASK("\"of\":\"p\""),
+	 MASK("\"of\":\"q\""),
+	 "!input \"x\": it was of input \"p\" and is of \"q\"\n"},
+	{"a mask at a node that takes its alpha channel",
+	 MASK("\"to\":\"1.h\""), MASK("\"to\":\"2.image\""),
+	 "!input \"x\": it needs an alpha channel\n"},
+	{"files in an array narrowed",
+	 X("\"type\":\"array\",\"required\":false,\"items\":{\"type\":"
+	   "\"file\"},\"to\":[\"1.f\",\"1.g\"]"),
+	 X("\"type\":\"array\",\"required\":false,\"items\":{\"type\":"
+	   "\"file\",\"maxBytes\":9},\"to\":[\"1.f\",\"1.g\"]"),
+	 "!elements of input \"x\": maxBytes was narrowed from 104857600 to "
+	 "9\n"},
 	{"texts and limits", STRING(""),
 	 "\"title\":\"T\",\"limits\":{\"wait\":\"1s\"}," STRING(
 		 ",\"title\":\"t\",\"description\":\"d\""),

@@ -286,22 +286,22 @@ static void animations(struct convert *c)
 
 /* ---- the helper dies ---- */
 
-/* The only child of this process; -1 where there is none. */
+/* The only child of this process; 0 where there is none. */
 static pid_t helper_pid(void)
 {
 	DIR *d = opendir("/proc/self/task");
 	struct dirent *e;
-	long pid = -1;
+	long pid = 0;
 
-	while (d != NULL && pid <= 0 && (e = readdir(d)) != NULL) {
-		char path[300];
+	while (d != NULL && pid == 0 && (e = readdir(d)) != NULL) {
+		char path[300], text[64] = "";
 		FILE *f;
 
 		snprintf(path, sizeof(path), "/proc/self/task/%s/children",
 			 e->d_name);
 		f = fopen(path, "re");
-		if (f != NULL && fscanf(f, "%ld", &pid) != 1)
-			pid = -1;
+		if (f != NULL && fgets(text, sizeof(text), f) != NULL)
+			pid = strtol(text, NULL, 10);
 		if (f != NULL)
 			fclose(f);
 	}
@@ -468,6 +468,6 @@ int main(void)
 	convert_destroy(c);
 	late();
 	ok(open_files() == before, "no descriptor is left");
-	ok(helper_pid() < 0, "no process is left");
+	ok(helper_pid() == 0, "no process is left");
 	return tap_done();
 }

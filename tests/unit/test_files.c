@@ -7,6 +7,9 @@
 
 static struct rig r;
 
+/* Where in an id its folder is named. */
+#define BUCKET 6
+
 static const struct {
 	const char *name;
 	bool good;
@@ -69,8 +72,8 @@ static void hostile_names(void)
 
 		ok(path == names[i].good, "path of \"%s\"", names[i].name);
 		if (path) {
-			snprintf(want, sizeof(want), "%s/%s-%s", id + 34, id,
-				 names[i].name);
+			snprintf(want, sizeof(want), "%.2s/%s-%s", id + BUCKET,
+				 id, names[i].name);
 			is_str(out, want, "it is one of the job");
 		}
 		ok(file_sink_commit(s, names[i].name, &size, sha, &why) ==
@@ -97,7 +100,7 @@ static unsigned entries(const char *job, bool *odd)
 	DIR *d;
 	struct dirent *e;
 
-	snprintf(path, sizeof(path), "%s/%s", r.root, job + 34);
+	snprintf(path, sizeof(path), "%s/%.2s", r.root, job + BUCKET);
 	d = opendir(path);
 	*odd = false;
 	while (d != NULL && (e = readdir(d)) != NULL) {
@@ -136,7 +139,8 @@ static void whole_or_not_at_all(void)
 	   "committed");
 	is_str(sha, abc, "SHA-256");
 	ok(entries(id, &odd) == 1 && !odd, "under its own name alone");
-	snprintf(path, sizeof(path), "%s/%s/%s-a.txt", r.root, id + 34, id);
+	snprintf(path, sizeof(path), "%s/%.2s/%s-a.txt", r.root, id + BUCKET,
+		 id);
 	ok(stat(path, &st) == 0 && (st.st_mode & 0777) == 0640 &&
 		   st.st_size == 3,
 	   "readable for the group, not for the world");
@@ -188,8 +192,8 @@ static void shared(void)
 	ok(entries(to, &odd) == 2 && !odd, "both files, no temporary one");
 	ok(files_share_job(r.files, from, to, &why), "twice is fine");
 	file_sink_abort(s);
-	snprintf(a, sizeof(a), "%s/%s/%s-a.png", r.root, from + 34, from);
-	snprintf(b, sizeof(b), "%s/%s/%s-a.png", r.root, to + 34, to);
+	snprintf(a, sizeof(a), "%s/%.2s/%s-a.png", r.root, from + BUCKET, from);
+	snprintf(b, sizeof(b), "%s/%.2s/%s-a.png", r.root, to + BUCKET, to);
 	ok(stat(a, &st) == 0 && stat(b, &other) == 0 &&
 		   st.st_ino == other.st_ino,
 	   "by a link, not by a copy");

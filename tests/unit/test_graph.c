@@ -76,6 +76,23 @@ static void check_edges(void)
 	buf_finish(&to);
 }
 
+/* Where each filling begins, also those of nothing. */
+static void check_places(void)
+{
+	const struct filling fillings[3] = {{"", 0}, {NULL, 0}, {"12345", 5}};
+	size_t at[3] = {77, 77, 77};
+	struct buf to;
+
+	buf_init(&to, 1000);
+	buf_adds(&to, "before ");
+	graph_render(&by_hand, fillings, at, &to);
+	is_str(buf_str(&to), "before {\"a\":,\"b\":22,\"c\":12345}",
+	       "an empty filling");
+	ok(at[0] == 5 && at[1] == 77 && at[2] == 17,
+	   "places in the prompt alone");
+	buf_finish(&to);
+}
+
 static struct endpoint *load(const char *folder)
 {
 	struct problem_list errors, notices;
@@ -176,6 +193,7 @@ int main(void)
 {
 	check_render();
 	check_edges();
+	check_places();
 	check_text_is_kept();
 	check_set();
 	check_template();

@@ -16,12 +16,12 @@ static const struct {
 	bool final, waits;
 } names[PHASE__COUNT] = {
 	[PHASE_QUEUED] = {"queued", "queued", false, true},
-	[PHASE_CLAIMED] = {"claimed", "running", false},
-	[PHASE_SUBMITTED] = {"submitted", "running", false},
-	[PHASE_RAN] = {"ran", "running", false},
-	[PHASE_SUCCEEDED] = {"succeeded", "succeeded", true},
-	[PHASE_FAILED] = {"failed", "failed", true},
-	[PHASE_CANCELED] = {"canceled", "canceled", true},
+	[PHASE_CLAIMED] = {"claimed", "running", false, false},
+	[PHASE_SUBMITTED] = {"submitted", "running", false, false},
+	[PHASE_RAN] = {"ran", "running", false, false},
+	[PHASE_SUCCEEDED] = {"succeeded", "succeeded", true, false},
+	[PHASE_FAILED] = {"failed", "failed", true, false},
+	[PHASE_CANCELED] = {"canceled", "canceled", true, false},
 	[PHASE_FETCHING] = {"fetching", "queued", false, true},
 };
 

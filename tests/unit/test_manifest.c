@@ -195,6 +195,24 @@ static void check_references(void)
 	arena_finish(&arena);
 }
 
+/* Whether a mask needs an alpha channel is seen in the graph. */
+static void check_mask(const char *folder, size_t input, bool wanted)
+{
+	struct problem_list errors, notices;
+	struct arena arena = {0};
+	struct endpoint *e;
+
+	problem_list_init(&errors, &arena);
+	problem_list_init(&notices, &arena);
+	e = manifest_load(folder, &errors, &notices);
+	ok(e != NULL && e->inputs[input].type == INPUT_MASK &&
+		   e->inputs[input].rule.needs_alpha == wanted,
+	   "%s: %s %s an alpha channel", folder,
+	   e ? e->inputs[input].name : "?", wanted ? "needs" : "needs not");
+	endpoint_drop(e);
+	arena_finish(&arena);
+}
+
 static int print_keys(void)
 {
 	struct buf to;
@@ -246,5 +264,8 @@ int main(int argc, char **argv)
 	check_shipped();
 	check_unlocked();
 	check_references();
+	check_mask(CASES "/ok-files", 1, true);
+	check_mask(CASES "/ok-files", 2, true);
+	check_mask(CASES "/ok-mask-channel-open", 0, false);
 	return tap_done();
 }

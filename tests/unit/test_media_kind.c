@@ -156,6 +156,107 @@ static void test_heads(void)
 	}
 }
 
+/* Heads of pictures, as far as their readers believe them. */
+#define IHDR(colour)                                                           \
+	"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x09\0\0\0\x08\x08" colour       \
+	"\0\0\0\1\2\3\4"
+#define CHUNK(type, len, data)	     "\0\0\0" len type data "\1\2\3\4"
+#define IDAT			     CHUNK("IDAT", "\1", "x")
+#define TAG(tag, type, count, value) tag type "\0" count "\0\0\0" value "\0\0\0"
+#define II_WIDTH(w)		     TAG("\0\1", "\3", "\1", w)
+#define II_HEIGHT(h)		     TAG("\1\1", "\4", "\1", h)
+#define II_PAGE(w, h, next)	     "\2\0" II_WIDTH(w) II_HEIGHT(h) next "\0\0\0"
+#define GIF_IMAGE		     "\x2c\2\0\3\0\x10\0\x20\0\0\2\2\x44\1\0"
+
+static const struct {
+	const char *what, *bytes;
+	size_t len;
+	int64_t width, height, frames;
+	bool alpha;
+} pictures[] = {
+#define FACTS(what, bytes, w, h, n, alpha)                                     \
+	{                                                                      \
+		what, bytes, sizeof(bytes) - 1, w, h, n, alpha                 \
+	}
+	FACTS("PNG of colours", IHDR("\2") IDAT, 9, 8, 1, false),
+	FACTS("PNG of greys and alpha", IHDR("\4") IDAT, 9, 8, 1, true),
+	FACTS("PNG of colours and alpha", IHDR("\6") IDAT, 9, 8, 1, true),
+	FACTS("PNG of a palette", IHDR("\3") IDAT, 9, 8, 1, false),
+	FACTS("PNG with a colour that is none",
+	      IHDR("\3") CHUNK("tRNS", "\2", "xy") IDAT, 9, 8, 1, true),
+	FACTS("what stands behind the picture",
+	      IHDR("\3") IDAT CHUNK("tRNS", "\2", "xy"), 9, 8, 1, false),
+	FACTS("PNG of two minds about its size",
+	      IHDR("\2") CHUNK("IHDR", "\x0d",
+			       "\0\0\x75\x30\0\0\x75\x30\x08\2\0\0\0") IDAT,
+	      0, 0, 1, false),
+	FACTS("WebP, extended, with alpha", VP8X, 2048, 1024, 0, true),
+	FACTS("WebP, lossless, without alpha", VP8L, 64, 64, 1, false),
+	FACTS("WebP, lossless, with alpha",
+	      "RIFF\x24\0\0\0WEBPVP8L\x17\0\0\0\x2f\x3f\xc0\x0f\x10\0\0\0\0",
+	      64, 64, 1, true),
+	FACTS("GIF", "GIF89a\x40\0\x40\0\0\0\0" GIF_IMAGE ";", 64, 64, 1,
+	      false),
+	FACTS("GIF with a colour that is none",
+	      "GIF89a\x40\0\x40\0\0\0\0!\xf9\4\1\0\0\0\0" GIF_IMAGE ";", 64, 64,
+	      1, true),
+	FACTS("GIF whose frame is beyond its screen",
+	      "GIF89a\1\0\1\0\0\0\0" GIF_IMAGE GIF_IMAGE ";", 18, 35, 2, false),
+	FACTS("GIF without an end", "GIF89a\x40\0\x40\0\0\0\0" GIF_IMAGE, 64,
+	      64, 0, false),
+	FACTS("TIFF", "II*\0\x08\0\0\0" II_PAGE("\x40", "\x30", "\0"), 64, 48,
+	      1, false),
+	FACTS("TIFF the other way round",
+	      "MM\0*\0\0\0\x08\0\2\1\0\0\3\0\0\0\1\x12\x34\0\0"
+	      "\1\1\0\4\0\0\0\1\0\1\0\0\0\0\0\0",
+	      0x1234, 65536, 1, false),
+	FACTS("TIFF of two pages",
+	      "II*\0\x08\0\0\0" II_PAGE("\x40", "\x30", "\x26")
+		      II_PAGE("\x40", "\x30", "\0"),
+	      64, 48, 2, false),
+	FACTS("TIFF of pages of two sizes",
+	      "II*\0\x08\0\0\0" II_PAGE("\x40", "\x30", "\x26")
+		      II_PAGE("\x40", "\x31", "\0"),
+	      64, 48, 0, false),
+	FACTS("TIFF of one page for ever",
+	      "II*\0\x08\0\0\0" II_PAGE("\x40", "\x30", "\x08"), 64, 48, 0,
+	      false),
+	FACTS("TIFF with a page beyond its end",
+	      "II*\0\x08\0\0\0" II_PAGE("\x40", "\x30", "\x77"), 64, 48, 0,
+	      false),
+	FACTS("TIFF whose width is a list",
+	      "II*\0\x08\0\0\0\2\0" TAG("\0\1", "\3", "\2", "\x40")
+		      II_HEIGHT("\x30") "\0\0\0\0",
+	      0, 0, 1, false),
+	FACTS("TIFF with an alpha channel",
+	      "II*\0\x08\0\0\0\3\0" II_WIDTH("\x40") II_HEIGHT("\x30")
+		      TAG("\x52\1", "\3", "\1", "\2") "\0\0\0\0",
+	      64, 48, 1, true),
+	FACTS("TIFF with a channel for nothing",
+	      "II*\0\x08\0\0\0\3\0" II_WIDTH("\x40") II_HEIGHT("\x30")
+		      TAG("\x52\1", "\3", "\1", "\0") "\0\0\0\0",
+	      64, 48, 1, false),
+	FACTS("TIFF cut in its directory",
+	      "II*\0\x08\0\0\0\2\0" II_WIDTH("\x40"), 0, 0, 0, false),
+};
+
+static void test_pictures(void)
+{
+	for (size_t i = 0; i < COUNT(pictures); i++) {
+		int fd = rig_file(pictures[i].bytes, pictures[i].len);
+		struct media_facts f;
+
+		ok(media_file_facts(fd, &f) && f.width == pictures[i].width &&
+			   f.height == pictures[i].height,
+		   "%s: size, %d x %d", pictures[i].what, (int)f.width,
+		   (int)f.height);
+		ok(f.frames == pictures[i].frames, "%s: frames, %d",
+		   pictures[i].what, (int)f.frames);
+		ok(f.alpha == pictures[i].alpha, "%s: alpha", pictures[i].what);
+		close(fd);
+	}
+}
+
 /* The same from a file, in which a JPEG's frame is found, too. */
 static void test_files(void)
 {
@@ -295,6 +396,7 @@ int main(void)
 {
 	test_heads();
 	test_files();
+	test_pictures();
 	test_names();
 	test_extensions();
 	test_far_frame();

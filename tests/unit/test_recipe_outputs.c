@@ -47,6 +47,46 @@ static void recipe(void)
 	arena_finish(&a);
 }
 
+static void file_rules(void)
+{
+	static const char text[] =
+		"{\"outputs\":[],\"files\":[{\"field\":\"/photo\",\"items\":"
+		"false,\"type\":\"image\",\"mime\":[\"image/png\",\"image/*\"],"
+		"\"max_bytes\":5,\"min_width\":1,\"max_width\":2,\"min_"
+		"height\":"
+		"3,\"max_height\":4,\"max_pixels\":6,\"needs_alpha\":true},"
+		"{\"field\":\"/photos\",\"items\":true,\"type\":\"file\","
+		"\"max_bytes\":17179869184}]}";
+	struct arena a = {0};
+	struct problem why = {0};
+	const struct file_rule *f;
+	struct recipe r;
+
+	ok(recipe_read(text, &a, &r, &why) && r.file_count == 2,
+	   "rules of files");
+	f = &r.files[0];
+	ok(f->max_bytes == 5 && f->min_width == 1 && f->max_width == 2 &&
+		   f->min_height == 3 && f->max_height == 4 &&
+		   f->max_pixels == 6 && f->needs_alpha && !f->items,
+	   "their bounds");
+	is_str(f->type, "image", "the type");
+	ok(f->mime_count == 2 && strcmp(f->mimes[1], "image/*") == 0,
+	   "media types");
+	f = &r.files[1];
+	ok(f->max_bytes == 17179869184 && f->min_width == 0 &&
+		   f->max_pixels == 0 && f->mime_count == 0 &&
+		   !f->needs_alpha && f->items,
+	   "what is not said does not hold");
+	ok(recipe_file(&r, "/photo") == &r.files[0] &&
+		   recipe_file(&r, "/photos/0") == &r.files[1] &&
+		   recipe_file(&r, "/photos") == NULL &&
+		   recipe_file(&r, "/photo/0") == NULL &&
+		   recipe_file(&r, "/phot") == NULL &&
+		   recipe_file(&r, "") == NULL,
+	   "the rule of a place");
+	arena_finish(&a);
+}
+
 static void every_type(void)
 {
 	static const char *const types[WANT__COUNT] = {
@@ -83,6 +123,20 @@ static const struct {
 	{"no outputs", "{\"fields\":[]}"},
 	{"outputs are no list", "{\"outputs\":{}}"},
 	{"fields are no list", "{\"outputs\":[],\"fields\":{}}"},
+	{"files are no list", "{\"outputs\":[],\"files\":{}}"},
+	{"a file without a size",
+	 "{\"outputs\":[],\"files\":[{\"field\":\"/a\",\"type\":\"file\"}]}"},
+	{"a file of no size",
+	 "{\"outputs\":[],\"files\":[{\"field\":\"/a\",\"type\":\"file\","
+	 "\"max_bytes\":0}]}"},
+	{"a file without a type",
+	 "{\"outputs\":[],\"files\":[{\"field\":\"/a\",\"max_bytes\":5}]}"},
+	{"a bound below 0",
+	 "{\"outputs\":[],\"files\":[{\"field\":\"/a\",\"type\":\"file\","
+	 "\"max_bytes\":5,\"max_pixels\":-1}]}"},
+	{"a media type that is none",
+	 "{\"outputs\":[],\"files\":[{\"field\":\"/a\",\"type\":\"file\","
+	 "\"max_bytes\":5,\"mime\":[5]}]}"},
 	{"an output is no object", "{\"outputs\":[\"image\"]}"},
 	{"an output without a name",
 	 "{\"outputs\":[{\"type\":\"image\",\"node\":\"9\"}]}"},
@@ -204,6 +258,7 @@ static const struct {
 int main(void)
 {
 	recipe();
+	file_rules();
 	every_type();
 	for (size_t i = 0; i < COUNT(bad_recipes); i++) {
 		struct arena a = {0};

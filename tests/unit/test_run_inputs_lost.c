@@ -3,6 +3,35 @@
 
 /* Input files that do not get there, or are gone when they are needed. */
 
+/* Most run against one server after another, and count from their start. */
+static long uploads_before, slowed_before, posts_before;
+
+static void begin(struct rig *r, const char *name)
+{
+	printf("# %s\n", name);
+	uploads_before = standin_count(&r->servers[0], "uploads");
+	slowed_before = standin_count(&r->servers[0], "slowed");
+	posts_before = standin_count(&r->servers[0], "prompts");
+}
+
+static long uploads(struct rig *r)
+{
+	return standin_count(&r->servers[0], "uploads") - uploads_before;
+}
+
+static bool await_slowed(struct rig *r)
+{
+	char event[64];
+
+	(void)snprintf(event, sizeof(event), "slowed:%ld", slowed_before + 1);
+	return standin_await(&r->servers[0], event);
+}
+
+static long posts(struct rig *r)
+{
+	return standin_count(&r->servers[0], "prompts") - posts_before;
+}
+
 /* What is done to the server while one job with a photo runs, and what comes
  * of it. */
 static const struct {
@@ -57,14 +86,12 @@ static const struct {
 static void test_one(struct rig *r, size_t i)
 {
 	struct standin *s = &r->servers[0];
-	long uploads = standin_count(s, "uploads");
-	long posts = standin_count(s, "prompts");
 	struct load_order l;
 	struct given g =
 		give_png(r, WIDE, HIGH, (uint32_t)(i + 1) << 12 | 0xff);
 	struct result out;
 
-	printf("# %s\n", cases[i].name);
+	begin(r, cases[i].name);
 	ok(standin_fault(s, cases[i].fault), "  fault");
 	photo_order(&l, &g);
 	run_one(r, &l.order, &out);
@@ -74,49 +101,43 @@ static void test_one(struct rig *r, size_t i)
 		is_success(r, &out, cases[i].attempts);
 	else
 		is_failure(r, &out, cases[i].code, cases[i].attempts);
-	uploads = standin_count(s, "uploads") - uploads;
-	posts = standin_count(s, "prompts") - posts;
-	ok(uploads == cases[i].uploads && posts == cases[i].posts,
-	   "  %ld uploads, %ld posts", uploads, posts);
+	ok(uploads(r) == cases[i].uploads && posts(r) == cases[i].posts,
+	   "  %ld uploads, %ld posts", uploads(r), posts(r));
 	ok(standin_clear(s), "  fault cleared");
 	load_order_finish(&l);
 }
 
-static void test_cases(void)
+static void test_cases(struct rig *r)
 {
-	struct rig r;
-
-	rig_start(&r, 1, 1);
 	for (size_t i = 0; i < COUNT(cases); i++)
-		test_one(&r, i);
-	rig_finish(&r);
+		test_one(r, i);
 }
 
 /* The server's limit, as it is: it breaks off in the middle. */
-static void test_limit(void)
+static void test_limit(struct rig *r)
 {
 	static unsigned char bytes[4 << 20];
 	struct load_order l;
 	struct given g;
 	struct result out;
-	struct rig r;
 
-	printf("# more than the server's limit\n");
-	rig_start(&r, 1, 1);
-	ok(standin_call(&r.servers[0], "POST", "config",
+	begin(r, "more than the server's limit");
+	ok(standin_call(&r->servers[0], "POST", "config",
 			"{\"max_body\":1048576}", NULL, 0) == 200,
 	   "  a limit of 1 MiB");
-	g = give(&r, bytes, sizeof(bytes));
+	g = give(r, bytes, sizeof(bytes));
 	photo_order(&l, &g);
-	run_one(&r, &l.order, &out);
+	run_one(r, &l.order, &out);
 	tells_field(&out, "/photo", "maxBytes");
-	is_failure(&r, &out, "workflow-rejected", 1);
+	is_failure(r, &out, "workflow-rejected", 1);
+	ok(standin_call(&r->servers[0], "POST", "config",
+			"{\"max_body\":104857600}", NULL, 0) == 200,
+	   "  the limit is as it was");
 	load_order_finish(&l);
-	rig_finish(&r);
 }
 
 /* A graph of which one output validates is taken, and runs (s08). */
-static void test_left_out(void)
+static void test_left_out(struct rig *r)
 {
 	static const char graph[] =
 		"{\"1\":{\"class_type\":\"LoadImage\",\"inputs\":{\"image\":%}}"
@@ -131,49 +152,41 @@ static void test_left_out(void)
 	struct job_file f;
 	struct given g;
 	struct result out;
-	struct rig r;
 
-	printf("# wiped, and another output of the graph is fine\n");
-	rig_start(&r, 1, 1);
-	g = give_png(&r, WIDE, HIGH, 0xabcdefff);
+	begin(r, "wiped, and another output of the graph is fine");
+	g = give_png(r, WIDE, HIGH, 0xabcdefff);
 	f = job_file_of("/photo", &g);
 	load_order(&l, graph, &f, 1);
-	ok(standin_fault(&r.servers[0], "{\"kind\":\"wipe-input\",\"at\":"
-					"\"arrive\",\"times\":1}"),
+	ok(standin_fault(&r->servers[0], "{\"kind\":\"wipe-input\",\"at\":"
+					 "\"arrive\",\"times\":1}"),
 	   "  fault");
-	run_one(&r, &l.order, &out);
-	is_success(&r, &out, 1);
-	ok(standin_count(&r.servers[0], "uploads") == 2 &&
-		   standin_count(&r.servers[0], "prompts") == 2,
+	run_one(r, &l.order, &out);
+	is_success(r, &out, 1);
+	ok(uploads(r) == 2 && posts(r) == 2,
 	   "  taken out there, uploaded and posted again");
 	load_order_finish(&l);
-	rig_finish(&r);
 }
 
 /* Nobody but a decoder knows that a file is no picture. */
-static void test_broken_picture(void)
+static void test_broken_picture(struct rig *r)
 {
 	struct load_order l;
 	struct given g;
 	struct result out;
-	struct rig r;
 
-	printf("# a picture that cannot be read\n");
-	rig_start(&r, 1, 1);
-	g = give(&r, "\x89PNG, it says", 13);
+	begin(r, "a picture that cannot be read");
+	g = give(r, "\x89PNG, it says", 13);
 	photo_order(&l, &g);
-	run_one(&r, &l.order, &out);
+	run_one(r, &l.order, &out);
 	tells_field(&out, "/photo", "unreadable");
-	is_failure(&r, &out, "workflow-failed", 1);
-	ok(standin_count(&r.servers[0], "uploads") == 2 &&
-		   standin_count(&r.servers[0], "failed") == 2,
+	is_failure(r, &out, "workflow-failed", 1);
+	ok(uploads(r) == 2 && posts(r) == 2,
 	   "  uploaded anew and tried again once");
 	load_order_finish(&l);
-	rig_finish(&r);
 }
 
 /* Somebody else's bytes lie under that name, and the look does not tell. */
-static void test_other_name(void)
+static void test_other_name(struct rig *r)
 {
 	static const char bytes[] = "somebody else's";
 	struct comfy_server server = {.name = "s", .has_jobs_api = 0};
@@ -188,27 +201,26 @@ static void test_other_name(void)
 	struct arena a = {0};
 	struct given g, other;
 	struct result out;
-	char body[4096];
+	char body[4096], path[32];
 	bool too_large;
-	struct rig r;
 
-	printf("# the name is taken\n");
-	rig_start(&r, 1, 1);
-	server.url = r.servers[0].url;
-	g = give_png(&r, WIDE, HIGH, 0x010203ff);
-	other = give(&r, bytes, sizeof(bytes));
+	begin(r, "the name is taken");
+	server.url = r->servers[0].url;
+	g = give_png(r, WIDE, HIGH, 0x010203ff);
+	other = give(r, bytes, sizeof(bytes));
 	(void)snprintf(name, sizeof(name), "%s.png", g.sha256);
-	u.fd = blobs_file(r.blobs, other.sha256);
+	u.fd = blobs_file(r->blobs, other.sha256);
 	ok(comfy_upload(c, &u, 10000, &a, &got, &sub, &too_large) == COMFY_OK,
 	   "  other bytes are there");
 	close(u.fd);
-	ok(standin_fault(&r.servers[0], "{\"kind\":\"http-500\",\"path\":"
-					"\"/view\",\"times\":1}"),
+	ok(standin_fault(&r->servers[0], "{\"kind\":\"http-500\",\"path\":"
+					 "\"/view\",\"times\":1}"),
 	   "  fault");
 	photo_order(&l, &g);
-	run_one(&r, &l.order, &out);
-	is_success(&r, &out, 1);
-	ok(standin_call(&r.servers[0], "GET", "prompts/0", NULL, body,
+	run_one(r, &l.order, &out);
+	is_success(r, &out, 1);
+	(void)snprintf(path, sizeof(path), "prompts/%ld", posts_before);
+	ok(standin_call(&r->servers[0], "GET", path, NULL, body,
 			sizeof(body)) == 200 &&
 		   strstr(body, "\"comfygate/") != NULL &&
 		   strstr(body, " (1).png\"") != NULL,
@@ -219,7 +231,6 @@ static void test_other_name(void)
 	load_order_finish(&l);
 	arena_finish(&a);
 	comfy_client_destroy(c);
-	rig_finish(&r);
 }
 
 static void test_elsewhere(void)
@@ -247,56 +258,40 @@ static void test_elsewhere(void)
 	rig_finish(&r);
 }
 
-static void test_our_own(void)
+#define FILE_OF(field, extension, at, of)                                      \
+	"[{\"field\":\"" field "\",\"sha256\":\"9f86d081884c7d659a2feaa0c55a"  \
+	"d015a3bf4f1b2b0b822cd15d6c15b0f00a08\",\"url\":null,\"extension\":"   \
+	"\"" extension "\",\"content_type\":\"image/png\",\"size_bytes\":4,"   \
+	"\"at\":[" at "],\"of\":" of "}]"
+
+static void test_our_own(struct rig *r)
 {
 	static const struct {
 		const char *name, *files, *prompt;
 	} bad[] = {
 		{"a file that is not here",
-		 "[{\"field\":\"/"
-		 "photo\",\"sha256\":\"9f86d081884c7d659a2feaa0c5"
-		 "5ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\",\"url\":null,"
-		 "\"extension\":\"png\",\"content_type\":\"image/png\","
-		 "\"size_bytes\":4,\"at\":[2],\"of\":null}]",
+		 FILE_OF("/photo", "png", "2", "null"),
 		 "{\"1\":{\"class_type\":\"X\",\"inputs\":{}}}"},
 		{"a place outside of the prompt",
-		 "[{\"field\":\"/"
-		 "photo\",\"sha256\":\"9f86d081884c7d659a2feaa0c5"
-		 "5ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\",\"url\":null,"
-		 "\"extension\":\"png\",\"content_type\":\"image/png\","
-		 "\"size_bytes\":4,\"at\":[200],\"of\":null}]",
-		 "{}"},
+		 FILE_OF("/photo", "png", "200", "null"), "{}"},
 		{"an extension that leads elsewhere",
-		 "[{\"field\":\"/"
-		 "photo\",\"sha256\":\"9f86d081884c7d659a2feaa0c5"
-		 "5ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\",\"url\":null,"
-		 "\"extension\":\"/../x\",\"content_type\":\"image/png\","
-		 "\"size_bytes\":4,\"at\":[2],\"of\":null}]",
-		 "{}"},
+		 FILE_OF("/photo", "/../x", "2", "null"), "{}"},
 		{"a mask without its picture",
-		 "[{\"field\":\"/hole\",\"sha256\":\"9f86d081884c7d659a2feaa0c5"
-		 "5ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\",\"url\":null,"
-		 "\"extension\":\"png\",\"content_type\":\"image/png\","
-		 "\"size_bytes\":4,\"at\":[],\"of\":\"/photo\"}]",
-		 "{}"},
+		 FILE_OF("/hole", "png", "", "\"/photo\""), "{}"},
 	};
 	struct result out;
-	struct rig r;
 
-	rig_start(&r, 1, 1);
+	begin(r, "jobs that cannot be sent");
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct order o = {.files = bad[i].files,
 				  .prompt = bad[i].prompt,
 				  .recipe = load_recipe};
 
 		printf("# %s\n", bad[i].name);
-		run_one(&r, &o, &out);
-		is_failure(&r, &out, "internal", 1);
+		run_one(r, &o, &out);
+		is_failure(r, &out, "internal", 1);
 	}
-	ok(standin_count(&r.servers[0], "uploads_begun") == 0 &&
-		   standin_count(&r.servers[0], "prompts") == 0,
-	   "  nothing was sent");
-	rig_finish(&r);
+	ok(uploads(r) == 0 && posts(r) == 0, "  nothing was sent");
 }
 
 /* ---- while it is on its way ---- */
@@ -304,117 +299,107 @@ static void test_our_own(void)
 static const char slow[] = "{\"kind\":\"http-slow\",\"path\":\"/upload/\","
 			   "\"ms\":60000,\"times\":1}";
 
-static void test_cancel(void)
+static void test_cancel(struct rig *r)
 {
 	struct load_order l;
 	struct given g;
 	struct result out;
 	char id[ID_SIZE];
-	struct rig r;
 
-	printf("# canceled during an upload\n");
-	rig_start(&r, 1, 1);
-	g = give_png(&r, WIDE, HIGH, 0x778899ff);
+	begin(r, "canceled during an upload");
+	g = give_png(r, WIDE, HIGH, 0x778899ff);
 	photo_order(&l, &g);
-	ok(standin_fault(&r.servers[0], slow), "  fault");
-	insert(&r, &l.order, id);
-	ok(standin_await(&r.servers[0], "uploads_begun:1"), "  on its way");
-	store_cancel(r.store, id, "tester", cancel_done, NULL);
-	ok(await_end(&r, id), "  it ends");
-	read_job(&r, id, &out);
+	ok(standin_fault(&r->servers[0], slow), "  fault");
+	insert(r, &l.order, id);
+	ok(await_slowed(r), "  on its way");
+	store_cancel(r->store, id, "tester", cancel_done, NULL);
+	ok(await_end(r, id), "  it ends");
+	read_job(r, id, &out);
 	ok(out.job.phase == PHASE_CANCELED, "  canceled");
-	ok(standin_count(&r.servers[0], "prompts") == 0, "  and not posted");
+	ok(posts(r) == 0, "  and not posted");
 	arena_finish(&out.arena);
 	load_order_finish(&l);
-	rig_finish(&r);
 }
 
-static void test_stop(void)
+static void test_stop(struct rig *r)
 {
 	struct load_order l;
 	struct given g;
 	struct result out;
 	char id[ID_SIZE];
-	struct rig r;
 
-	printf("# a stop during an upload\n");
-	rig_start(&r, 1, 1);
-	g = give_png(&r, WIDE, HIGH, 0x99aabbff);
+	begin(r, "a stop during an upload");
+	g = give_png(r, WIDE, HIGH, 0x99aabbff);
 	photo_order(&l, &g);
-	ok(standin_fault(&r.servers[0], slow), "  fault");
-	insert(&r, &l.order, id);
-	ok(standin_await(&r.servers[0], "uploads_begun:1"), "  on its way");
-	restart(&r);
-	ok(await_end(&r, id), "  it ends after the next start");
-	read_job(&r, id, &out);
-	is_success(&r, &out, 1);
-	ok(standin_count(&r.servers[0], "prompts") == 1, "  posted once");
+	ok(standin_fault(&r->servers[0], slow), "  fault");
+	insert(r, &l.order, id);
+	ok(await_slowed(r), "  on its way");
+	restart(r);
+	ok(await_end(r, id), "  it ends after the next start");
+	read_job(r, id, &out);
+	is_success(r, &out, 1);
+	ok(posts(r) == 1, "  posted once");
 	load_order_finish(&l);
-	rig_finish(&r);
 }
 
 /* The prompt was posted before we ended: nothing is uploaded for it again. */
-static void test_resumed(void)
+static void test_resumed(struct rig *r)
 {
 	struct load_order l;
 	struct given g;
 	struct result out;
 	char id[ID_SIZE];
-	struct rig r;
 
-	printf("# a stop during the run\n");
-	rig_start(&r, 1, 1);
-	g = give_png(&r, WIDE, HIGH, 0xbbccddff);
+	begin(r, "a stop during the run");
+	g = give_png(r, WIDE, HIGH, 0xbbccddff);
 	photo_order(&l, &g);
-	ok(standin_fault(&r.servers[0], "{\"kind\":\"hang\",\"match\":"
-					"\"SaveImage\",\"times\":1}"),
+	ok(standin_fault(&r->servers[0], "{\"kind\":\"hang\",\"match\":"
+					 "\"SaveImage\",\"times\":1}"),
 	   "  fault");
-	insert(&r, &l.order, id);
-	ok(standin_await(&r.servers[0], "blocked"), "  it runs");
-	restart(&r);
-	ok(standin_do(&r.servers[0], "release") && await_end(&r, id),
+	insert(r, &l.order, id);
+	ok(standin_await(&r->servers[0], "blocked"), "  it runs");
+	restart(r);
+	ok(standin_do(&r->servers[0], "release") && await_end(r, id),
 	   "  it ends after the next start");
-	read_job(&r, id, &out);
-	is_success(&r, &out, 1);
-	ok(standin_count(&r.servers[0], "prompts") == 1 &&
-		   standin_count(&r.servers[0], "uploads") == 1,
-	   "  posted once, uploaded once");
+	read_job(r, id, &out);
+	is_success(r, &out, 1);
+	ok(posts(r) == 1 && uploads(r) == 1, "  posted once, uploaded once");
 	load_order_finish(&l);
-	rig_finish(&r);
 }
 
-static void test_deadline(void)
+static void test_deadline(struct rig *r)
 {
 	struct load_order l;
 	struct given g;
 	struct result out;
-	struct rig r;
 
-	printf("# the job's time is over during an upload\n");
-	rig_start(&r, 1, 1);
-	g = give_png(&r, WIDE, HIGH, 0xddeeffff);
+	begin(r, "the job's time is over during an upload");
+	g = give_png(r, WIDE, HIGH, 0xddeeffff);
 	photo_order(&l, &g);
 	l.order.deadline_ms = 700;
-	ok(standin_fault(&r.servers[0], slow), "  fault");
-	run_one(&r, &l.order, &out);
-	is_failure(&r, &out, "timeout", 1);
+	ok(standin_fault(&r->servers[0], slow), "  fault");
+	run_one(r, &l.order, &out);
+	is_failure(r, &out, "timeout", 1);
 	load_order_finish(&l);
-	rig_finish(&r);
 }
 
 int main(void)
 {
+	struct rig r;
+
 	log_set_level(LOG_NONE);
-	test_cases();
-	test_limit();
-	test_left_out();
-	test_broken_picture();
-	test_other_name();
+	rig_start(&r, 1, 1);
+	test_cases(&r);
+	test_limit(&r);
+	test_left_out(&r);
+	test_broken_picture(&r);
+	test_other_name(&r);
+	test_our_own(&r);
+	test_cancel(&r);
+	test_stop(&r);
+	test_resumed(&r);
+	test_deadline(&r);
+	rig_finish(&r);
 	test_elsewhere();
-	test_our_own();
-	test_cancel();
-	test_stop();
-	test_resumed();
-	test_deadline();
 	return tap_done();
 }

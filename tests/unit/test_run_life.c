@@ -412,6 +412,34 @@ static void test_drain(void)
 	rig_finish(&r);
 }
 
+/* As a process leaves one that dies before it has stored a row about it. */
+static void leave_blob(const struct rig *r, char sha[DIGEST_HEX_SIZE])
+{
+	struct problem why = {0};
+	char path[96];
+	struct blobs *dead;
+	struct blob_draft *d;
+	int64_t size;
+
+	(void)snprintf(path, sizeof(path), "%s/blobs", r->root);
+	dead = blobs_open(path, r->files, &why);
+	must(dead != NULL, "blobs", &why);
+	d = blob_begin(dead, 10, &why);
+	must(d != NULL && blob_write(d, "x", 1) &&
+		     blob_commit(d, sha, &size, &why),
+	     "blob", &why);
+	blobs_close(dead);
+}
+
+static bool blob_there(const struct rig *r, const char *sha)
+{
+	int fd = blobs_file(r->blobs, sha);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 /* Folders of jobs that nobody knows are removed; young ones are left. */
 static void test_strays(void)
 {
@@ -419,6 +447,7 @@ static void test_strays(void)
 	int64_t until = clock_monotonic_ms() + WAIT_MS;
 	struct problem why = {0};
 	char young[ID_SIZE], sha[DIGEST_HEX_SIZE], id[ID_SIZE];
+	char blob[DIGEST_HEX_SIZE];
 	struct order o = {0};
 	struct rig r;
 	int64_t size;
@@ -434,14 +463,17 @@ static void test_strays(void)
 			     file_sink_commit(s, "a.bin", &size, sha, &why),
 		     "stray", &why);
 	}
+	leave_blob(&r, blob);
+	ok(blob_there(&r, blob), "  a blob that nothing names");
 	start_pool(&r);
 	insert(&r, &o, id);
 	ends_well(&r, id, 1);
-	while (files_exists(r.files, old, "a.bin") &&
+	while ((files_exists(r.files, old, "a.bin") || blob_there(&r, blob)) &&
 	       clock_monotonic_ms() < until)
 		(void)standin_count(&r.servers[0], "views");
 	ok(!files_exists(r.files, old, "a.bin"), "  an old stray is gone");
 	ok(files_exists(r.files, young, "a.bin"), "  a young one is not");
+	ok(!blob_there(&r, blob), "  the blob is gone, too");
 	rig_finish(&r);
 }
 

@@ -278,6 +278,8 @@ static void look(void)
 /* Runs a child, kills it after `after` words; below 0: lets it end. */
 static bool life(int after)
 {
+	/* Past the jobs that the life before put in without a word. */
+	int first = known_count + THREADS;
 	int ends[2], status, n = 0;
 	struct word w;
 	pid_t pid;
@@ -289,8 +291,9 @@ static bool life(int after)
 	if (pid == 0) {
 		close(ends[0]);
 		out = ends[1];
-		child(after < 0, known_count + THREADS);
+		child(after < 0, first);
 	}
+	known_count = first;
 	close(ends[1]);
 	while (read(ends[0], &w, sizeof(w)) == (ssize_t)sizeof(w)) {
 		learn(&w);

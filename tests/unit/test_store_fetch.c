@@ -222,6 +222,13 @@ static enum store_outcome one_more(const struct job *like)
 	return rig_insert(&r, &j);
 }
 
+static bool one_fits(const struct job *like, enum store_outcome then)
+{
+	enum store_outcome first = one_more(like);
+
+	return first == STORE_DONE && one_more(like) == then;
+}
+
 /* They count in limits.queue and limits.concurrency; over restarts, too. */
 static void limits(void)
 {
@@ -240,15 +247,12 @@ static void limits(void)
 	ok(one_more(&q) == STORE_QUEUE_FULL && one_more(&f) == STORE_QUEUE_FULL,
 	   "after a restart, too");
 	rig_must(rig_claim(&r, "gpu", &mine));
-	ok(one_more(&q) == STORE_DONE && one_more(&q) == STORE_QUEUE_FULL,
-	   "what runs waits no more");
+	ok(one_fits(&q, STORE_QUEUE_FULL), "what runs waits no more");
 	rig_must(rig_claim(&r, "gpu", &mine));
-	ok(store_fetched(r.store, f.id, "[]") && one_more(&f) == STORE_DONE &&
-		   one_more(&f) == STORE_QUEUE_FULL,
+	ok(store_fetched(r.store, f.id, "[]") && one_fits(&f, STORE_QUEUE_FULL),
 	   "fetched it still counts, once");
 	rig_must(rig_claim(&r, "gpu", &mine) && same(mine.id, f.id));
-	ok(one_more(&f) == STORE_DONE && one_more(&f) == STORE_QUEUE_FULL,
-	   "and claimed no more");
+	ok(one_fits(&f, STORE_QUEUE_FULL), "and claimed no more");
 	f.queue_limit = 0;
 	f.own_limit = 5;
 	ok(one_more(&f) == STORE_TOO_MANY, "each owner's own are counted");
@@ -257,8 +261,7 @@ static void limits(void)
 	rig_reopen(&r);
 	ok(one_more(&f) == STORE_TOO_MANY, "after a restart, too");
 	rig_must(rig_end(&r, &mine, PHASE_FAILED));
-	ok(one_more(&f) == STORE_DONE && one_more(&f) == STORE_TOO_MANY,
-	   "one that ended makes room");
+	ok(one_fits(&f, STORE_TOO_MANY), "one that ended makes room");
 	end();
 }
 

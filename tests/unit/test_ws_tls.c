@@ -1,9 +1,6 @@
 /* wss:// to servers with a good certificate and with others. */
 #include "comfy/ws.h"
 
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <signal.h>
 
 #include "base/arena.h"
@@ -12,58 +9,10 @@
 #include "base/log.h"
 #include "raw_ws.h"
 #include "tap.h"
+#include "tls_cert.h"
 
 #define PATIENCE_MS 20000
-#define DAY	    86400
 #define STATUS	    "{\"type\": \"status\", \"data\": {\"sid\": \"x\"}}"
-
-struct cert {
-	EVP_PKEY *key;
-	X509 *x509;
-	char path[64]; /* as PEM, for SSL_CERT_FILE */
-};
-
-static void add_name(X509 *x, const char *san)
-{
-	X509_EXTENSION *e =
-		X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san);
-
-	X509_add_ext(x, e, -1);
-	X509_EXTENSION_free(e);
-}
-
-static void make_cert(struct cert *c, long from, long until)
-{
-	X509_NAME *name;
-	FILE *out;
-	int fd;
-
-	c->key = EVP_EC_gen("P-256");
-	c->x509 = X509_new();
-	X509_set_version(c->x509, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(c->x509), 1);
-	X509_gmtime_adj(X509_getm_notBefore(c->x509), from);
-	X509_gmtime_adj(X509_getm_notAfter(c->x509), until);
-	X509_set_pubkey(c->x509, c->key);
-	name = X509_get_subject_name(c->x509);
-	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-				   (const unsigned char *)"test", -1, -1, 0);
-	X509_set_issuer_name(c->x509, name);
-	add_name(c->x509, "DNS:localhost");
-	X509_sign(c->x509, c->key, EVP_sha256());
-	snprintf(c->path, sizeof(c->path), "/tmp/test_ws_tls.XXXXXX");
-	fd = mkstemp(c->path);
-	out = fdopen(fd, "w");
-	PEM_write_X509(out, c->x509);
-	fclose(out);
-}
-
-static void free_cert(struct cert *c)
-{
-	unlink(c->path);
-	X509_free(c->x509);
-	EVP_PKEY_free(c->key);
-}
 
 struct setup {
 	struct box box;
@@ -220,15 +169,15 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN); /* OpenSSL's server side writes plainly */
 	log_set_level(LOG_NONE);
 	setenv("SSL_CERT_DIR", "/nonexistent", 1);
-	make_cert(&good, -DAY, DAY);
-	make_cert(&expired, -2 * DAY, -DAY);
-	make_cert(&other, -DAY, DAY);
+	cert_make(&good, -DAY, DAY, "DNS:localhost");
+	cert_make(&expired, -2 * DAY, -DAY, "DNS:localhost");
+	cert_make(&other, -DAY, DAY, "DNS:localhost");
 	try_it("a trusted certificate", &good, good.path, "localhost", true);
 	try_it("of somebody unknown", &good, other.path, "localhost", false);
 	try_it("for another name", &good, good.path, "127.0.0.1", false);
 	try_it("that has expired", &expired, expired.path, "localhost", false);
-	free_cert(&good);
-	free_cert(&expired);
-	free_cert(&other);
+	cert_free(&good);
+	cert_free(&expired);
+	cert_free(&other);
 	return tap_done();
 }

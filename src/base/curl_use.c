@@ -1,0 +1,33 @@
+#include "base/curl_use.h"
+
+#include <pthread.h>
+
+static void global_init(void)
+{
+	must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+}
+
+CURLM *curl_use_multi(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	CURLM *multi;
+
+	pthread_once(&once, global_init);
+	multi = curl_multi_init();
+	must(multi != NULL);
+	return multi;
+}
+
+CURL *curl_use_easy(void)
+{
+	CURL *easy = curl_easy_init();
+
+	must(easy != NULL);
+	SET(easy, CURLOPT_NOSIGNAL, 1L);
+	SET(easy, CURLOPT_PROXY, "");
+	SET(easy, CURLOPT_NOPROXY, "*");
+	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	return easy;
+}

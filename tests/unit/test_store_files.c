@@ -1,0 +1,268 @@
+#include <errno.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "unit/store_rig.h"
+
+/*
+ * A kill does not show what a sync is for, so the calls themselves are looked
+ * at: these stand in for those of the C library, in SQLite, too.
+ */
+enum { SYNCS_MAX = 64 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+	ino_t what;
+	mode_t mode;
+} syncs[SYNCS_MAX];
+static size_t sync_count;
+static _Atomic ino_t broken; /* a sync of this one fails */
+
+static bool note_sync(int fd)
+{
+	struct stat st;
+	bool good;
+
+	rig_must(fstat(fd, &st) == 0);
+	pthread_mutex_lock(&lock);
+	if (sync_count < SYNCS_MAX) {
+		syncs[sync_count].what = st.st_ino;
+		syncs[sync_count++].mode = st.st_mode;
+	}
+	good = broken == 0 || st.st_ino != broken;
+	pthread_mutex_unlock(&lock);
+	if (!good)
+		errno = EIO;
+	return good;
+}
+
+int fsync(int fd)
+{
+	return note_sync(fd) ? (int)syscall(SYS_fsync, fd) : -1;
+}
+
+int fdatasync(int fd)
+{
+	return note_sync(fd) ? (int)syscall(SYS_fdatasync, fd) : -1;
+}
+
+static struct rig r;
+
+static ino_t inode(const char *path)
+{
+	struct stat st;
+
+	rig_must(stat(path, &st) == 0);
+	return st.st_ino;
+}
+
+static void forget_syncs(void)
+{
+	pthread_mutex_lock(&lock);
+	sync_count = 0;
+	pthread_mutex_unlock(&lock);
+}
+
+/* The place of its first sync; SYNCS_MAX: there was none. */
+static size_t synced(ino_t what)
+{
+	size_t at = 0;
+
+	pthread_mutex_lock(&lock);
+	while (at < sync_count && syncs[at].what != what)
+		at++;
+	at = at < sync_count ? at : SYNCS_MAX;
+	pthread_mutex_unlock(&lock);
+	return at;
+}
+
+static size_t count_syncs(mode_t type)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&lock);
+	for (size_t i = 0; i < sync_count; i++)
+		n += (syncs[i].mode & S_IFMT) == type;
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
+static ino_t inode_of(const char *job, const char *name)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/%.2s/%s-%s", r.root, job + 6, job,
+		 name);
+	return inode(path);
+}
+
+static ino_t folder_of(const char *job)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/%.2s", r.root, job + 6);
+	return inode(path);
+}
+
+static ino_t write_ahead_log(void)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s-wal", r.path);
+	return inode(path);
+}
+
+static struct job running(void)
+{
+	struct job j = rig_job(), mine;
+
+	id_v7(j.id);
+	rig_must(rig_insert(&r, &j) == STORE_DONE);
+	rig_must(rig_claim(&r, "gpu", &mine));
+	store_note(r.store, mine.id, mine.prompt_id, PHASE_SUBMITTED);
+	store_note(r.store, mine.id, mine.prompt_id, PHASE_RAN);
+	return mine;
+}
+
+static bool give(const char *job, const char *name, size_t n,
+		 struct files_unsynced *later)
+{
+	static const char bytes[4096];
+	struct problem why = {0};
+	struct file_sink *s = files_begin(r.files, job, INT64_MAX, &why);
+	char sha[DIGEST_HEX_SIZE];
+	int64_t size;
+
+	rig_must(s != NULL);
+	for (size_t done = 0; done < n;) {
+		size_t part =
+			n - done < sizeof(bytes) ? n - done : sizeof(bytes);
+
+		rig_must(file_sink_write(s, bytes, part));
+		done += part;
+	}
+	return file_sink_commit_later(s, name, later, &size, sha, &why) &&
+	       size == (int64_t)n;
+}
+
+static void files_before_their_end(void)
+{
+	struct files_unsynced later = {0};
+	struct job mine = running();
+	ino_t a, b, folder = folder_of(mine.id), wal = write_ahead_log();
+
+	forget_syncs();
+	ok(give(mine.id, "a.bin", 10, &later) &&
+		   give(mine.id, "b.bin", 5000, &later),
+	   "two small files");
+	a = inode_of(mine.id, "a.bin");
+	b = inode_of(mine.id, "b.bin");
+	ok(synced(a) == SYNCS_MAX && later.count == 2, "not synced yet");
+	ok(store_succeed(r.store, mine.id, mine.prompt_id, "{}", &later) &&
+		   rig_phase(&r, mine.id) == PHASE_SUCCEEDED,
+	   "the job ends");
+	ok(synced(a) < synced(folder) && synced(b) < synced(folder),
+	   "the files are synced, their folder after them");
+	ok(synced(folder) < synced(wal) && synced(wal) < SYNCS_MAX,
+	   "the end after all of it");
+	ok(later.count == 0 && !later.failed, "nothing is left to do");
+}
+
+static void large_files_at_once(void)
+{
+	struct files_unsynced later = {0};
+	struct job mine = running();
+	ino_t folder = folder_of(mine.id);
+	char name[16];
+
+	forget_syncs();
+	ok(give(mine.id, "large.bin", FILES_UNSYNCED_BYTES + 1, &later) &&
+		   later.count == 0,
+	   "a large file waits for nobody");
+	ok(synced(inode_of(mine.id, "large.bin")) < synced(folder) &&
+		   synced(folder) < SYNCS_MAX,
+	   "it is durable by its commit");
+	for (unsigned i = 0; i < FILES_UNSYNCED_MAX; i++) {
+		snprintf(name, sizeof(name), "f%u.bin", i);
+		rig_must(give(mine.id, name, 1, &later));
+	}
+	ok(later.count == FILES_UNSYNCED_MAX &&
+		   give(mine.id, "x.bin", 1, &later),
+	   "one more than may be put off");
+	ok(synced(inode_of(mine.id, "x.bin")) < SYNCS_MAX &&
+		   synced(inode_of(mine.id, "f0.bin")) == SYNCS_MAX,
+	   "is synced at once, the others are not");
+	files_unsynced_drop(&later);
+	ok(later.count == 0, "let go");
+	rig_must(rig_end(&r, &mine, PHASE_CANCELED));
+}
+
+static void one_folder_once(void)
+{
+	struct files_unsynced u[3] = {0};
+	char ids[3][ID_SIZE];
+	struct files_unsynced *list = NULL;
+
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(ids[i], ID_SIZE, "0190b%da2-0000-7000-8000-%012u",
+			 i == 2, i);
+		rig_must(give(ids[i], "a.bin", 1, &u[i]));
+		u[i].next = list;
+		list = &u[i];
+	}
+	/* the folder is named by the two before the dash: all in a2 */
+	forget_syncs();
+	files_sync(r.files, list);
+	ok(count_syncs(S_IFREG) == 3 && count_syncs(S_IFDIR) == 1,
+	   "each file, and the folder that they share once");
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(ids[i], ID_SIZE, "0190b0a%u-0000-7000-8000-%012u",
+			 i / 2, i);
+		rig_must(give(ids[i], "b.bin", 1, &u[i]));
+	}
+	forget_syncs();
+	files_sync(r.files, list);
+	ok(count_syncs(S_IFREG) == 3 && count_syncs(S_IFDIR) == 2,
+	   "two folders");
+	files_sync(r.files, NULL);
+}
+
+static void a_sync_that_fails(void)
+{
+	struct files_unsynced later = {0}, fine = {0};
+	struct job mine = running(), other;
+
+	rig_must(give(mine.id, "a.bin", 1, &later));
+	broken = inode_of(mine.id, "a.bin");
+	ok(!store_succeed(r.store, mine.id, mine.prompt_id, "{}", &later) &&
+		   later.failed && later.count == 0,
+	   "a file that cannot be synced: no end");
+	ok(rig_phase(&r, mine.id) != PHASE_SUCCEEDED, "nor in the database");
+	broken = folder_of(mine.id);
+	later.failed = false;
+	rig_must(give(mine.id, "b.bin", 1, &later));
+	ok(!store_succeed(r.store, mine.id, mine.prompt_id, "{}", &later) &&
+		   later.failed,
+	   "nor where the folder cannot");
+	broken = 0;
+	other = running();
+	rig_must(give(other.id, "a.bin", 1, &fine));
+	ok(store_succeed(r.store, other.id, other.prompt_id, "{}", &fine),
+	   "another job ends");
+	ok(rig_end(&r, &mine, PHASE_FAILED), "and this one as failed");
+}
+
+int main(void)
+{
+	umask(0027);
+	rig_folder(&r);
+	rig_open(&r);
+	files_before_their_end();
+	large_files_at_once();
+	one_folder_once();
+	a_sync_that_fails();
+	rig_close(&r);
+	rig_finish(&r);
+	return tap_done();
+}
