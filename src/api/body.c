@@ -61,6 +61,7 @@ struct body_sink *body_of_upload(struct call *c)
 		.kind = form ? INTAKE_FORM : INTAKE_FILE,
 		.content_type = exchange_header(c->x, "Content-Type"),
 		.blobs = o->blobs,
+		.max_text = o->max_text_bytes,
 		.max_bytes = o->max_upload_bytes,
 	};
 

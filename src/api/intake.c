@@ -199,7 +199,8 @@ struct body_sink *intake_create(const struct intake_options *o)
 	if (o->endpoint != NULL)
 		in->o.endpoint = endpoint_keep(o->endpoint);
 	in->digest = digest_create();
-	buf_init(&in->text, o->max_text);
+	if (o->kind != INTAKE_FILE)
+		buf_init(&in->text, o->max_text);
 	if (o->kind == INTAKE_FORM)
 		open = intake_form_open(in);
 	else if (o->kind == INTAKE_FILE)

@@ -61,7 +61,6 @@ void intake_json_read(struct intake *in)
 	in->doc = json_parse(buf_str(&in->text), in->text.len, INPUTS_DEPTH,
 			     &in->why);
 	buf_finish(&in->text);
-	buf_init(&in->text, 0);
 	if (in->doc == NULL)
 		return;
 	json_each (member, json_root(in->doc)) {
