@@ -40,16 +40,21 @@ static void grow(char **at, size_t *cap, size_t len, size_t more, size_t max)
 	*cap = next;
 }
 
+void frames_forget_params(struct frames *f)
+{
+	free(f->params);
+	f->params = NULL;
+	f->params_len = 0;
+	f->params_cap = 0;
+}
+
 static void add_params(struct frames *f, const unsigned char *bytes, size_t n)
 {
 	if (f->too_long)
 		return;
 	if (n > FRAMES_PARAMS_MAX - f->params_len) {
 		f->too_long = true;
-		free(f->params);
-		f->params = NULL;
-		f->params_len = 0;
-		f->params_cap = 0;
+		frames_forget_params(f);
 		return;
 	}
 	grow(&f->params, &f->params_cap, f->params_len, n, FRAMES_PARAMS_MAX);

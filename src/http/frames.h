@@ -66,6 +66,8 @@ void frames_init(struct frames *f, size_t body_max);
 void frames_finish(struct frames *f);
 /* Ready for the next request; frees what it holds. */
 void frames_reset(struct frames *f);
+/* The parameters have been read: frees them. */
+void frames_forget_params(struct frames *f);
 /* Takes bytes up to the end of the head (the stage is FRAMES_BODY then) or, in
  * further calls, of the request, and returns how many. Look at f->stage
  * afterwards. */

@@ -161,6 +161,7 @@ struct exchange *request_read(struct connection *c)
 	c->id = c->in.id;
 	c->keep = from.keep_conn;
 	take_params(x, &from);
+	frames_forget_params(&c->in);
 	return x;
 }
 

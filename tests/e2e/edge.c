@@ -94,8 +94,7 @@ static struct body_sink *head(void *ctx, struct exchange *x)
 	if (strcmp(exchange_request(x)->path, "/v1/upload") != 0)
 		return NULL;
 	u = mem_alloc(sizeof(*u));
-	u->sink =
-		(struct body_sink){upload_write, upload_end, upload_destroy};
+	u->sink = (struct body_sink){upload_write, upload_end, upload_destroy};
 	u->form = multipart_create(exchange_header(x, "Content-Type"), &events,
 				   u, &u->why);
 	buf_init(&u->said, 65536);

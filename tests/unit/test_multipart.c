@@ -10,7 +10,7 @@
 
 static const struct {
 	const char *name, *body, *want;
-} good[] = {
+} taken[] = {
 	{"one field", A "1" END, "[a|-|-]1;"},
 	{"an empty one", A END, "[a|-|-];"},
 	{"a file",
@@ -59,7 +59,7 @@ static const struct {
 
 static const struct {
 	const char *name, *body, *detail;
-} bad[] = {
+} refused[] = {
 	{"nothing", "", "it ends before its closing boundary"},
 	{"no boundary", "hello", "it ends before its closing boundary"},
 	{"another boundary", "--YY\r\n", "it ends before its closing boundary"},
@@ -162,14 +162,15 @@ static bool is_bad(const char *body, const char *detail)
 
 static void test_good(void)
 {
-	for (size_t i = 0; i < COUNT(good); i++)
-		ok(is_good(good[i].body, good[i].want), "%s", good[i].name);
+	for (size_t i = 0; i < COUNT(taken); i++)
+		ok(is_good(taken[i].body, taken[i].want), "%s", taken[i].name);
 }
 
 static void test_bad(void)
 {
-	for (size_t i = 0; i < COUNT(bad); i++)
-		ok(is_bad(bad[i].body, bad[i].detail), "%s", bad[i].name);
+	for (size_t i = 0; i < COUNT(refused); i++)
+		ok(is_bad(refused[i].body, refused[i].detail), "%s",
+		   refused[i].name);
 }
 
 static void test_types(void)
