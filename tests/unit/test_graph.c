@@ -85,10 +85,10 @@ static void check_places(void)
 
 	buf_init(&to, 1000);
 	buf_adds(&to, "before ");
-	graph_render(&by_hand, fillings, at, &to);
+	graph_render(&by_hand, NULL, fillings, at, &to);
 	is_str(buf_str(&to), "before {\"a\":,\"b\":22,\"c\":12345}",
 	       "an empty filling");
-	ok(at[0] == 5 && at[1] == 77 && at[2] == 17,
+	ok(at[0] == 5 && at[1] == GRAPH_NOWHERE && at[2] == 17,
 	   "places in the prompt alone");
 	buf_finish(&to);
 }
