@@ -1,5 +1,7 @@
 #include "run/fetcher.h"
 
+#include <errno.h>
+
 #include "base/buf.h"
 #include "base/json.h"
 #include "fetch_rig.h"
@@ -13,6 +15,49 @@ static const unsigned char png[] = {
 	10,   'I', 'D', 'A',  'T',  0x78, 0x9c, 0x63, 0x60, 0, 0, 0,
 	2,    0,   1,	0x48, 0xaf, 0xa4, 0x71, 0,    0,    0, 0, 'I',
 	'E',  'N', 'D', 0xae, 0x42, 0x60, 0x82};
+
+/* ---- a disk that may fail ---- */
+
+static _Atomic bool full;     /* drafts take no byte */
+static _Atomic bool unsynced; /* or cannot be made durable */
+static _Atomic unsigned disk_faults;
+
+static bool is_draft(int fd)
+{
+	char link[64], path[512] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return readlink(link, path, sizeof(path) - 1) > 0 &&
+	       strstr(path, "/blobs/draft-") != NULL;
+}
+
+static bool disk_fails(int fd, _Atomic bool *how)
+{
+	if (!*how || !is_draft(fd))
+		return false;
+	disk_faults++;
+	errno = ENOSPC;
+	return true;
+}
+
+/* The program's own go before the C library's. */
+ssize_t pwrite(int fd, const void *bytes, size_t n, off_t at)
+{
+	static ssize_t (*real)(int, const void *, size_t, off_t);
+
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "pwrite");
+	return disk_fails(fd, &full) ? -1 : real(fd, bytes, n, at);
+}
+
+int fsync(int fd)
+{
+	static int (*real)(int);
+
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "fsync");
+	return disk_fails(fd, &unsynced) ? -1 : real(fd);
+}
 
 /* ---- what is served ---- */
 
@@ -79,6 +124,8 @@ static bool answer(struct net_peer *p, const char *request, const char *path)
 				 sizeof(png));
 	if (text_starts(path, "/gate/"))
 		return gate(p, text_starts(path, "/gate/a"));
+	if (text_starts(path, "/doc/"))
+		return net_reply(p, "200 OK", path, strlen(path));
 	if (strcmp(path, "/notes.txt") == 0)
 		return net_reply(p, "200 OK\r\nContent-Type: image/png",
 				 "some words", 10);
@@ -509,6 +556,27 @@ static void test_flood(void)
 	ok(good == JOBS, "%u of them", good);
 }
 
+static void test_disk(void)
+{
+	_Atomic bool *const ways[] = {&full, &unsynced};
+
+	for (size_t i = 0; i < COUNT(ways); i++) {
+		struct job j;
+
+		disk_faults = 0;
+		*ways[i] = true;
+		j = insert("me", "/doc",
+			   i == 0 ? "http://files.test/doc/full"
+				  : "http://files.test/doc/unsynced");
+		for (int k = 0; k < RIG_MS && disk_faults == 0; k++)
+			usleep(1000);
+		ok(disk_faults > 0 && rig_phase(&r, j.id) == PHASE_FETCHING,
+		   "it waits while the disk fails");
+		*ways[i] = false;
+		ok(await(j.id) == PHASE_QUEUED, "and goes on afterwards");
+	}
+}
+
 static void test_unreadable(void)
 {
 	struct given g = {"/photo", "https://files.test/png"};
@@ -549,6 +617,7 @@ int main(void)
 	test_restart();
 	test_fair();
 	test_flood();
+	test_disk();
 	test_unreadable();
 	end();
 	rig_finish(&r);
