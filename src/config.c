@@ -66,6 +66,14 @@ const struct config_setting config_settings[] = {
 	 1024 * GIB, "With less free on disk no job is accepted."},
 	{"keep_jobs", CONFIG_DURATION, AT(keep_jobs), "7d", MINUTE, 366 * DAY,
 	 "How long ended jobs can be read; their files go after `run.keep`."},
+	{"keep_files", CONFIG_DURATION, AT(keep_files), "0s", 0, 366 * DAY,
+	 "No output file lives longer than this after its job's end, whatever "
+	 "`run.keep` says; `0s`: no such limit."},
+	{"keep_files_bytes", CONFIG_BYTES, AT(keep_files_bytes), "0", 0,
+	 1024 * 1024 * GIB,
+	 "When all output files together take more, those of the jobs that "
+	 "ended first go, though never within a minute of the end; 0: no such "
+	 "limit."},
 	{"media_helper", CONFIG_TEXT, AT(media_helper), "", 0, 0,
 	 "The program that converts pictures, `comfygate-media`; empty: beside "
 	 "`comfygate`, or in `../libexec` from there."},

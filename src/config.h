@@ -51,6 +51,8 @@ struct config {
 	int64_t url_lifetime;
 	int64_t min_free_bytes;
 	int64_t keep_jobs;
+	int64_t keep_files;	  /* 0: no limit */
+	int64_t keep_files_bytes; /* 0: no limit */
 	const char *media_helper;
 	int64_t convert_timeout;
 

@@ -43,6 +43,7 @@ struct api_options {
 	size_t sign_key_len;
 	int64_t url_lifetime_ms;
 	int64_t max_wait_ms;
+	int64_t keep_files_ms;	 /* files live no longer; 0: no limit */
 	size_t max_waiting_each; /* of one owner's jobs */
 	size_t max_prompt_bytes;
 };

@@ -224,7 +224,9 @@ static void put_times(const struct job *job, struct json_writer *w)
 				job->started_at - job->created_at);
 	if (job->started_at != 0 && job->ended_at != 0)
 		json_member_int(w, "run_ms", job->ended_at - job->started_at);
-	if (job->phase == PHASE_SUCCEEDED)
+	if (job->files_gone)
+		json_member_bool(w, "files_gone", true);
+	else if (job->phase == PHASE_SUCCEEDED)
 		put_time(w, "files_expire_at", files_end(job));
 }
 

@@ -207,6 +207,13 @@ static const char *reuse_key(struct call *c, const struct endpoint *e,
 	return hex_sha256(c->arena, text, strlen(text));
 }
 
+static int64_t keep_ms(const struct api *a, const struct endpoint *e)
+{
+	int64_t most = a->o.keep_files_ms;
+
+	return most != 0 && most < e->run.keep_ms ? most : e->run.keep_ms;
+}
+
 static void fill_job(struct call *c, const struct endpoint *e,
 		     const struct plan *plan, const struct run_request *asked,
 		     const struct resolved *resolved, struct job *job)
@@ -226,7 +233,7 @@ static void fill_job(struct call *c, const struct endpoint *e,
 	job->max_attempts = e->run.attempts;
 	job->created_at = clock_wall_ms();
 	job->deadline_at = job->created_at + timeout;
-	job->keep_ms = e->run.keep_ms;
+	job->keep_ms = keep_ms(c->api, e);
 	job->idempotency_key = asked->idempotency_key;
 	if (asked->idempotency_key != NULL)
 		job->request_hash = hex_sha256(c->arena, c->request->body,

@@ -192,7 +192,12 @@ static bool open_state(struct house *h, struct problem *why)
 	o.blobs = h->blobs;
 	h->store = store_open(&o, why);
 	h->board = board_create(progress_changed, h);
-	return h->store != NULL;
+	if (h->store == NULL)
+		return false;
+	return c->keep_files == 0 ||
+	       store_limit_keep(h->store, c->keep_files) ||
+	       problem_set(why, PROBLEM_INTERNAL, "keep_files",
+			   "the database cannot be written");
 }
 
 /* ---- what converts pictures ---- */
@@ -266,6 +271,7 @@ static bool open_api(struct house *h, struct problem *why)
 		.sign_key_len = sizeof(h->sign_key),
 		.url_lifetime_ms = c->url_lifetime,
 		.max_wait_ms = c->max_wait,
+		.keep_files_ms = c->keep_files,
 		.max_waiting_each = (size_t)c->max_waiting_each,
 		.max_prompt_bytes = PROMPT_MAX,
 	};
@@ -328,6 +334,7 @@ static bool open_pool(struct house *h, struct problem *why)
 		.fetch_timeout_ms = c->fetch_timeout,
 		.max_output_bytes = c->max_output_bytes,
 		.forget_after_ms = c->keep_jobs,
+		.keep_files_bytes = c->keep_files_bytes,
 	};
 
 	for (size_t i = 0; i < c->backend_count; i++) {

@@ -65,8 +65,10 @@ MUST_USE bool db_set_phase(struct db *db, const char *id, enum phase phase);
 MUST_USE bool db_requeue(struct db *db, const char *id, int64_t not_before,
 			 bool counted);
 MUST_USE bool db_set_cancel(struct db *db, const char *id);
+/* bytes: what the files in the outputs take. */
 MUST_USE bool db_end(struct db *db, const char *id, enum phase phase,
-		     const char *outputs, const char *problem, int64_t now);
+		     const char *outputs, int64_t bytes, const char *problem,
+		     int64_t now);
 MUST_USE bool db_delete(struct db *db, const char *id);
 /* Everything, prompt, recipe and files too (NULL where they are missing). */
 enum db_found db_load(struct db *db, const char *id, struct arena *a,
@@ -82,9 +84,17 @@ size_t db_files_due(struct db *db, int64_t now, char (*ids)[ID_SIZE],
 		    size_t max);
 size_t db_forgettable(struct db *db, int64_t before, char (*ids)[ID_SIZE],
 		      size_t max);
-MUST_USE bool db_set_files_gone(struct db *db, const char *id);
 /* Wall ms of the next deadline or end of files or of an upload; 0: none. */
 int64_t db_next_due(struct db *db);
+
+/* ---- how long output files live (db_sqlite_retention.c) ---- */
+
+MUST_USE bool db_set_files_gone(struct db *db, const char *id);
+/* Before a row with files is deleted: where other jobs share them, their size
+ * counts with one of those from now on. */
+MUST_USE bool db_hand_on_files(struct db *db, const char *id);
+/* No job keeps its files longer, those that have ended neither. */
+MUST_USE bool db_limit_keep(struct db *db, int64_t keep_ms);
 
 /* ---- input files (db_sqlite_inputs.c) ---- */
 
@@ -121,6 +131,15 @@ MUST_USE bool db_read_upload(struct db_reader *r, const char *id,
 			     struct upload *out);
 size_t db_fetching(struct db_reader *r, const char *after, struct arena *a,
 		   struct job *jobs, size_t max);
+/* What the output files of all jobs take on disk; -1: failed. */
+int64_t db_kept_bytes(struct db_reader *r);
+struct db_kept {
+	char id[ID_SIZE];
+	int64_t bytes;
+};
+/* Jobs that have files and ended until then, the oldest first. */
+size_t db_kept_oldest(struct db_reader *r, int64_t until, struct db_kept *out,
+		      size_t max);
 enum db_found db_reader_blob_named(struct db_reader *r, const char *sha256);
 
 #endif

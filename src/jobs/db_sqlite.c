@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "jobs/db.h"
 #include "jobs/db_sqlite_inputs.h"
+#include "jobs/db_sqlite_retention.h"
 #include "jobs/db_sqlite_row.h"
 #include "jobs/db_sqlite_schema.h"
 
@@ -42,7 +43,6 @@ enum statement {
 	OVERDUE,
 	FILES_DUE,
 	FORGETTABLE,
-	FILES_GONE,
 	NEXT_DUE,
 	STATEMENTS
 };
@@ -61,9 +61,10 @@ static const char *const texts[] = {
 	[INSERT] = "INSERT INTO jobs (id, owner, endpoint, version, phase,"
 		   " inputs, pool, priority, max_attempts, created_at,"
 		   " started_at, ended_at, deadline_at, keep_ms, files_until,"
-		   " outputs, reused, idempotency_key, request_hash, reuse_key)"
+		   " outputs, reused, idempotency_key, request_hash, reuse_key,"
+		   " shared_from)"
 		   " VALUES (?,?,?,?,?,?,?,?,?,?,nullif(?,0),nullif(?,0),"
-		   "nullif(?,0),?,nullif(?,0),?,?,?,?,?)",
+		   "nullif(?,0),?,nullif(?,0),?,?,?,?,?,?)",
 	[INSERT_WORK] = "INSERT INTO work (seq, prompt, recipe, files)"
 			" VALUES (last_insert_rowid(),?,?,?)",
 	[NEXT_QUEUED] = "SELECT id FROM jobs WHERE phase = 0 AND pool = ?1 AND"
@@ -82,8 +83,8 @@ static const char *const texts[] = {
 		    " attempts = attempts - iif(?3, 0, 1) WHERE id = ?1",
 	[SET_CANCEL] = "UPDATE jobs SET cancel_asked = 1 WHERE id = ?",
 	[END] = "UPDATE jobs SET phase = ?2, outputs = ?3, problem = ?4,"
-		" ended_at = ?5, files_until = iif(?2 = 4, ?5 + keep_ms, NULL)"
-		" WHERE id = ?1",
+		" ended_at = ?5, files_until = iif(?2 = 4, ?5 + keep_ms, NULL),"
+		" files_bytes = ?6 WHERE id = ?1",
 	[DELETE_WORK] = "DELETE FROM work WHERE"
 			" seq = (SELECT seq FROM jobs WHERE id = ?)",
 	[DELETE] = "DELETE FROM jobs WHERE id = ?",
@@ -97,8 +98,6 @@ static const char *const texts[] = {
 		      " ORDER BY files_until LIMIT ?",
 	[FORGETTABLE] = "SELECT id FROM jobs WHERE ended_at <= ? AND"
 			" files_until IS NULL ORDER BY ended_at LIMIT ?",
-	[FILES_GONE] = "UPDATE jobs SET files_gone = 1, files_until = NULL"
-		       " WHERE id = ?",
 	[NEXT_DUE] = "SELECT min(at) FROM ("
 		     "SELECT min(deadline_at) AS at FROM jobs"
 		     " WHERE phase IN (0, 7)"
@@ -115,6 +114,7 @@ struct db {
 	sqlite3 *sql;
 	sqlite3_stmt *s[STATEMENTS];
 	struct db_inputs inputs;
+	struct db_retention retention;
 	int lock;      /* descriptor of the lock file */
 	int log_pages; /* of the write-ahead log, as the last commit said */
 	int tried_at;  /* its pages when it was last written back */
@@ -196,7 +196,8 @@ static bool setup(struct db *db, struct problem *why)
 				   sqlite3_errmsg(db->sql));
 	if (!db_schema(db->sql, why) ||
 	    !db_prepare(db->sql, texts, STATEMENTS, db->s, why) ||
-	    !db_inputs_prepare(db->sql, &db->inputs, why))
+	    !db_inputs_prepare(db->sql, &db->inputs, why) ||
+	    !db_retention_prepare(db->sql, &db->retention, why))
 		return false;
 	/* Replaces SQLite's own automatic checkpoints, too: this connection
 	 * alone writes the log back, at a time of our choosing. */
@@ -241,6 +242,7 @@ void db_close(struct db *db)
 		return;
 	db_finalize(db->s, STATEMENTS);
 	db_inputs_finalize(&db->inputs);
+	db_retention_finalize(&db->retention);
 	sqlite3_close(db->sql);
 	if (db->lock >= 0)
 		close(db->lock);
@@ -250,6 +252,11 @@ void db_close(struct db *db)
 struct db_inputs *db_inputs(struct db *db)
 {
 	return &db->inputs;
+}
+
+struct db_retention *db_retention(struct db *db)
+{
+	return &db->retention;
 }
 
 /* ---- transactions ---- */
@@ -453,14 +460,14 @@ size_t db_forgettable(struct db *db, int64_t before, char (*ids)[ID_SIZE],
 
 bool db_insert(struct db *db, const struct job *job)
 {
-	db_bind(db->s[INSERT], "sssiissiiiiiiiisisss", job->id, job->owner,
+	db_bind(db->s[INSERT], "sssiissiiiiiiiisissss", job->id, job->owner,
 		job->endpoint, (int64_t)job->version, (int64_t)job->phase,
 		job->inputs, job->pool, (int64_t)job->priority,
 		(int64_t)job->max_attempts, job->created_at, job->started_at,
 		job->ended_at, job->deadline_at, job->keep_ms,
 		job->ended_at != 0 ? job->ended_at + job->keep_ms : INT64_C(0),
 		job->outputs, (int64_t)job->reused, job->idempotency_key,
-		job->request_hash, job->reuse_key);
+		job->request_hash, job->reuse_key, job->shared_from);
 	if (!db_run(db->s[INSERT]))
 		return false;
 	if (phase_final(job->phase))
@@ -496,9 +503,11 @@ bool db_set_cancel(struct db *db, const char *id)
 }
 
 bool db_end(struct db *db, const char *id, enum phase phase,
-	    const char *outputs, const char *problem, int64_t now)
+	    const char *outputs, int64_t bytes, const char *problem,
+	    int64_t now)
 {
-	db_bind(db->s[END], "sissi", id, (int64_t)phase, outputs, problem, now);
+	db_bind(db->s[END], "sissii", id, (int64_t)phase, outputs, problem, now,
+		bytes);
 	db_bind(db->s[DELETE_WORK], "s", id);
 	return db_run(db->s[END]) && db_run(db->s[DELETE_WORK]);
 }
@@ -507,10 +516,4 @@ bool db_delete(struct db *db, const char *id)
 {
 	db_bind(db->s[DELETE], "s", id);
 	return db_run(db->s[DELETE]);
-}
-
-bool db_set_files_gone(struct db *db, const char *id)
-{
-	db_bind(db->s[FILES_GONE], "s", id);
-	return db_run(db->s[FILES_GONE]);
 }

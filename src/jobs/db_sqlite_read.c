@@ -3,13 +3,24 @@
 
 #include "jobs/db.h"
 #include "jobs/db_sqlite_inputs.h"
+#include "jobs/db_sqlite_retention.h"
 #include "jobs/db_sqlite_row.h"
 
 /* A page of the list counts for each of its jobs, on the loop thread. */
 #define BEFORE_MAX "999"
 #define BUSY_MS	   250 /* only while a crash is recovered from */
 
-enum statement { READ, POSITION, LIST, UPLOAD, FETCHING, NAMED, STATEMENTS };
+enum statement {
+	READ,
+	POSITION,
+	LIST,
+	UPLOAD,
+	FETCHING,
+	NAMED,
+	KEPT,
+	OLDEST,
+	STATEMENTS
+};
 
 /* Both phases in which a job waits, each with an index, and of each the two
  * ranges before the job, so that only what counts is walked over. */
@@ -43,6 +54,8 @@ static const char *const texts[] = {
 		     " seq > coalesce((SELECT seq FROM jobs WHERE id = ?), 0)"
 		     " ORDER BY seq LIMIT ?",
 	[NAMED] = BLOB_NAMED,
+	[KEPT] = KEPT_BYTES,
+	[OLDEST] = KEPT_OLDEST,
 };
 _Static_assert(COUNT(texts) == STATEMENTS, "a statement lacks its text");
 _Static_assert(PHASE_QUEUED == 0 && PHASE_FETCHING == 7,
@@ -178,4 +191,30 @@ size_t db_fetching(struct db_reader *r, const char *after, struct arena *a,
 enum db_found db_reader_blob_named(struct db_reader *r, const char *sha256)
 {
 	return db_ask_blob_named(r->s[NAMED], sha256);
+}
+
+int64_t db_kept_bytes(struct db_reader *r)
+{
+	sqlite3_stmt *s = r->s[KEPT];
+	int64_t bytes;
+
+	db_bind(s, "");
+	bytes = db_step(s) > 0 ? sqlite3_column_int64(s, 0) : -1;
+	sqlite3_reset(s);
+	return bytes;
+}
+
+size_t db_kept_oldest(struct db_reader *r, int64_t until, struct db_kept *out,
+		      size_t max)
+{
+	sqlite3_stmt *s = r->s[OLDEST];
+	size_t n = 0;
+
+	db_bind(s, "ii", until, (int64_t)max);
+	while (n < max && db_step(s) > 0) {
+		db_row_id(s, 0, out[n].id);
+		out[n++].bytes = sqlite3_column_int64(s, 1);
+	}
+	sqlite3_reset(s);
+	return n;
 }

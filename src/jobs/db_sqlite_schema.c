@@ -96,6 +96,18 @@ static const char *const steps[] = {
 	"DROP INDEX jobs_deadline;"
 	"CREATE INDEX jobs_deadline ON jobs (deadline_at)"
 	" WHERE phase IN (0, 7);",
+	/* 3: what output files take, counted once where jobs share them. */
+	"ALTER TABLE jobs ADD COLUMN files_bytes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE jobs ADD COLUMN shared_from TEXT;" /* the id of a job */
+	"UPDATE jobs SET files_bytes = (SELECT"
+	" coalesce(sum(json_extract(file.value, '$.size_bytes')), 0)"
+	" FROM json_each(outputs) AS output,"
+	" json_each(output.value, '$.files') AS file)"
+	" WHERE files_until IS NOT NULL AND reused = 0;"
+	"CREATE INDEX jobs_kept ON jobs (ended_at, files_bytes)"
+	" WHERE files_until IS NOT NULL;"
+	"CREATE INDEX jobs_shared ON jobs (shared_from)"
+	" WHERE shared_from IS NOT NULL;",
 };
 
 static int version_of(sqlite3 *db)

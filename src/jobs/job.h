@@ -90,6 +90,7 @@ struct job {
 	const char *idempotency_key; /* within owner and route; or NULL */
 	const char *request_hash;    /* with the key: SHA-256 hex of the body */
 	const char *reuse_key;	     /* SHA-256 hex of what must be equal */
+	const char *shared_from;     /* the store's: whose result it shares */
 	int64_t reuse_since;	     /* share results of jobs created later */
 	uint32_t queue_limit;	     /* limits.queue; 0: none */
 	uint32_t own_limit;	     /* limits.concurrency; 0: none */

@@ -145,3 +145,18 @@ bool outputs_read(const char *text, struct arena *a, struct output_value **out,
 	json_free(doc);
 	return good;
 }
+
+int64_t outputs_bytes(const char *text)
+{
+	struct output_value *values;
+	struct arena a = {0};
+	int64_t bytes = 0;
+	size_t count = 0;
+
+	if (outputs_read(text, &a, &values, &count))
+		for (size_t v = 0; v < count; v++)
+			for (size_t f = 0; f < values[v].file_count; f++)
+				bytes += values[v].files[f].size_bytes;
+	arena_finish(&a);
+	return bytes;
+}

@@ -169,6 +169,16 @@ struct store_reader;
  * one: what a crash left. Blocking; the reader is the caller's. */
 void store_sweep(struct store *s, struct store_reader *r);
 
+/* When the output files of all jobs together take more than max_bytes, those of
+ * the jobs that ended first go, until they do not; but none of a job that ended
+ * within the last minute. What several jobs share counts once, and goes when
+ * all of them have. Blocking; the reader is the caller's own. */
+void store_cap_files(struct store *s, struct store_reader *reader, int64_t now,
+		     int64_t max_bytes);
+/* At start: no job that is stored keeps its files longer than this after its
+ * end. False: it could not be written (logged). */
+MUST_USE bool store_limit_keep(struct store *s, int64_t keep_ms);
+
 /* ---- readers: one per thread, never blocked by the writer ---- */
 
 MUST_USE struct store_reader *store_reader_open(struct store *s,

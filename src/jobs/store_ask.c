@@ -43,14 +43,15 @@ static bool cancel_found(struct store *s, struct ask *a,
 		     NULL, -1);
 	store_tell(s, a->id, PHASE_CANCELED, true);
 	return names_drop(s, a->id) && db_end(s->db, a->id, PHASE_CANCELED,
-					      NULL, NULL, clock_wall_ms());
+					      NULL, 0, NULL, clock_wall_ms());
 }
 
 static bool delete_found(struct store *s, struct ask *a,
 			 const struct db_row *row)
 {
 	a->outcome = phase_final(row->phase) ? STORE_ENDED : STORE_RUNNING;
-	return a->outcome == STORE_RUNNING || db_delete(s->db, a->id);
+	return a->outcome == STORE_RUNNING ||
+	       (db_hand_on_files(s->db, a->id) && db_delete(s->db, a->id));
 }
 
 static bool apply_with(struct store *s, struct ask *a,

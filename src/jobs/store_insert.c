@@ -108,6 +108,7 @@ static bool share(struct store *s, struct insert *i)
 	}
 	i->job.phase = PHASE_SUCCEEDED;
 	i->job.outputs = outputs;
+	i->job.shared_from = arena_strdup(&i->arena, from);
 	i->job.reused = true;
 	i->job.started_at = i->job.ended_at = i->job.created_at;
 	return true;
@@ -134,7 +135,7 @@ static bool apply(struct store *s, struct op *op)
 	/* It may have been tried before, in a transaction that failed. */
 	memcpy(i->answer, i->job.id, sizeof(i->answer));
 	i->job.phase = i->first;
-	i->job.outputs = NULL;
+	i->job.outputs = i->job.shared_from = NULL;
 	i->job.reused = false;
 	i->job.started_at = i->job.ended_at = 0;
 	i->outcome = STORE_FAILED;

@@ -14,7 +14,8 @@
 /*
  * Inside the store: store.c is the thread (what has queued up becomes one
  * transaction), store_insert.c, store_ask.c, store_work.c, store_fetch.c and
- * store_uploads.c the operations, store_claims.c who waits for a job,
+ * store_uploads.c the operations (with
+ * store_retention.c, how long files live), store_claims.c who waits for a job,
  * store_notes.c what need not be waited for, store_names.c which blobs are
  * named. Only the functions of store.h are called from other threads.
  *
@@ -149,6 +150,7 @@ struct work {
 	const char *id, *prompt_id;
 	enum phase to;
 	const char *outputs, *problem;
+	int64_t bytes; /* of the files in the outputs */
 	int64_t not_before;
 	bool counted;
 	bool ours; /* it was this attempt's to move */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "jobs/outputs.h"
 #include "jobs/store_private.h"
 
 #define RETRY_MS 250
@@ -35,13 +36,14 @@ bool work_carry_out(struct store *s, struct work *w, work_apply *apply)
 }
 
 static bool end_row(struct store *s, const char *id, const struct db_row *row,
-		    enum phase to, const char *outputs, const char *problem)
+		    enum phase to, const char *outputs, int64_t bytes,
+		    const char *problem)
 {
 	limits_count(s, row->endpoint, row->version, row->owner, row->phase,
 		     row->backend, -1);
 	store_tell(s, id, to, row->cancel_asked);
 	return names_drop(s, id) &&
-	       db_end(s->db, id, to, outputs, problem, clock_wall_ms());
+	       db_end(s->db, id, to, outputs, bytes, problem, clock_wall_ms());
 }
 
 static bool requeue_row(struct store *s, const char *id,
@@ -80,14 +82,14 @@ static bool apply_move(struct store *s, struct op *op)
 		if (!w->ours)
 			break;
 		if (w->to == PHASE_QUEUED && row.cancel_asked)
-			good = end_row(s, w->id, &row, PHASE_CANCELED, NULL,
+			good = end_row(s, w->id, &row, PHASE_CANCELED, NULL, 0,
 				       NULL);
 		else if (w->to == PHASE_QUEUED)
 			good = requeue_row(s, w->id, &row, w->not_before,
 					   w->counted);
 		else
 			good = end_row(s, w->id, &row, w->to, w->outputs,
-				       w->problem);
+				       w->bytes, w->problem);
 		break;
 	}
 	arena_finish(&a);
@@ -143,6 +145,7 @@ bool store_end(struct store *s, const char *id, const char *prompt_id,
 			 .prompt_id = prompt_id,
 			 .to = phase,
 			 .outputs = outputs,
+			 .bytes = outputs_bytes(outputs),
 			 .problem = problem};
 
 	return work_insist(s, &w, apply_move);
@@ -172,7 +175,7 @@ static bool adopt_one(struct store *s, const char *id)
 	bool good = found != DB_ERROR;
 
 	if (found == DB_FOUND && row.cancel_asked)
-		good = end_row(s, id, &row, PHASE_CANCELED, NULL, NULL);
+		good = end_row(s, id, &row, PHASE_CANCELED, NULL, 0, NULL);
 	else if (found == DB_FOUND)
 		good = requeue_row(s, id, &row, 0, false);
 	arena_finish(&a);
@@ -217,9 +220,9 @@ static bool end_overdue(struct store *s, int64_t now, char (*ids)[ID_SIZE])
 	for (size_t i = 0; i < n; i++) {
 		struct arena a = {0};
 		struct db_row row;
-		bool good =
-			db_row(s->db, ids[i], &a, &row) == DB_FOUND &&
-			end_row(s, ids[i], &row, PHASE_FAILED, NULL, TIMED_OUT);
+		bool good = db_row(s->db, ids[i], &a, &row) == DB_FOUND &&
+			    end_row(s, ids[i], &row, PHASE_FAILED, NULL, 0,
+				    TIMED_OUT);
 
 		arena_finish(&a);
 		if (!good)

@@ -19,6 +19,8 @@ struct janitor {
 	struct store *store;
 	struct files *files;
 	int64_t forget_after_ms;
+	int64_t keep_files_bytes;
+	struct store_reader *reader; /* the thread's own */
 	pthread_t thread;
 	struct box box;
 	bool stop; /* under the lock */
@@ -102,6 +104,22 @@ static bool sleep_until(struct janitor *j, int64_t until)
 	return stop;
 }
 
+/* A reader of its own sums up: the store has better things to do. */
+static void cap_files(struct janitor *j, int64_t now)
+{
+	struct problem why = {0};
+
+	if (j->keep_files_bytes == 0)
+		return;
+	if (j->reader == NULL)
+		j->reader = store_reader_open(j->store, &why);
+	if (j->reader != NULL)
+		store_cap_files(j->store, j->reader, now, j->keep_files_bytes);
+	else
+		log_event(LOG_WARN, "janitor.no_reader", "why", why.detail,
+			  NULL);
+}
+
 static void *janitor_run(void *arg)
 {
 	struct janitor *j = arg;
@@ -115,6 +133,7 @@ static void *janitor_run(void *arg)
 		int64_t now = clock_monotonic_ms();
 		int64_t ms = due - wall;
 
+		cap_files(j, wall);
 		if (now >= strays_at) {
 			remove_strays(j);
 			strays_at = now + STRAYS_MS;
@@ -122,17 +141,19 @@ static void *janitor_run(void *arg)
 		ms = ms < 10 ? 10 : ms > TICK_MS ? TICK_MS : ms;
 		stop = sleep_until(j, now + ms);
 	}
+	store_reader_close(j->reader);
 	return NULL;
 }
 
 struct janitor *janitor_start(struct store *store, struct files *files,
-			      int64_t forget_after_ms)
+			      int64_t forget_after_ms, int64_t keep_files_bytes)
 {
 	struct janitor *j = mem_alloc(sizeof(*j));
 
 	j->store = store;
 	j->files = files;
 	j->forget_after_ms = forget_after_ms;
+	j->keep_files_bytes = keep_files_bytes;
 	box_init(&j->box);
 	j->thread = box_thread("janitor", janitor_run, j);
 	return j;

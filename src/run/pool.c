@@ -186,7 +186,8 @@ struct pool *pool_start(const struct pool_options *o, struct problem *why)
 		pool_free(p);
 		return NULL;
 	}
-	p->janitor = janitor_start(o->store, o->files, o->forget_after_ms);
+	p->janitor = janitor_start(o->store, o->files, o->forget_after_ms,
+				   o->keep_files_bytes);
 	sh->alive = (unsigned)p->slot_count;
 	for (size_t i = 0; i < p->slot_count; i++)
 		slot_start(&p->slots[i]);

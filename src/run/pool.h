@@ -42,6 +42,7 @@ struct pool_options {
 	int64_t fetch_timeout_ms; /* of one file, in or out; 600000 */
 	int64_t max_output_bytes; /* of one output file */
 	int64_t forget_after_ms;  /* rows of ended jobs live so long */
+	int64_t keep_files_bytes; /* of all output files; 0: no limit */
 };
 
 MUST_USE struct pool *pool_start(const struct pool_options *o,
