@@ -150,30 +150,35 @@ static bool is_file(const struct json *item)
 	return name != NULL && name[0] != '\0';
 }
 
+static void add_file(const struct json *item, struct arena *a,
+		     struct history_list *out)
+{
+	const char *type = json_string(json_get(item, "type"));
+	struct history_file *f = &out->files[out->file_count++];
+
+	f->filename = copy(a, json_string(json_get(item, "filename")));
+	f->subfolder = copy(a, json_string(json_get(item, "subfolder")));
+	f->type = copy(a, type != NULL ? type : "output");
+}
+
 /* {"filename": "rec_00001_.png", "subfolder": "", "type": "output"}; other
- * members (format, fullpath, asset) are of no use here. */
+ * members (format, fullpath, asset) are of no use here. Some nodes show one
+ * file where others show a list of them. */
 static void read_files(const struct json *items, struct arena *a,
 		       struct history_list *out)
 {
-	size_t n = 0;
+	size_t n = is_file(items);
 
-	if (!json_is(items, JSON_ARRAY))
-		return;
-	json_each (item, items)
-		n += is_file(item) ? 1 : 0;
+	if (json_is(items, JSON_ARRAY))
+		json_each (item, items)
+			n += is_file(item);
 	out->files = arena_array(a, n, sizeof(*out->files));
-	json_each (item, items) {
-		const char *type = json_string(json_get(item, "type"));
-		struct history_file *f;
-
-		if (!is_file(item))
-			continue;
-		f = &out->files[out->file_count++];
-		f->filename = copy(a, json_string(json_get(item, "filename")));
-		f->subfolder =
-			copy(a, json_string(json_get(item, "subfolder")));
-		f->type = copy(a, type != NULL ? type : "output");
-	}
+	if (is_file(items))
+		add_file(items, a, out);
+	if (json_is(items, JSON_ARRAY))
+		json_each (item, items)
+			if (is_file(item))
+				add_file(item, a, out);
 }
 
 static bool read_list(const struct json *node, const struct json *list,

@@ -50,5 +50,6 @@ bool media_name_objects(const char *filename, enum media_class promised)
 	if (dot == NULL)
 		return false;
 	t = media_type_of_extension(dot + 1);
-	return t->kind != MEDIA_UNKNOWN && !media_may_serve(t->kind, promised);
+	return promised != MEDIA_OTHER && t != media_type(MEDIA_UNKNOWN) &&
+	       t->class != promised;
 }

@@ -19,7 +19,7 @@ MUST_USE bool media_serves(const struct media_facts *facts,
 /* May some file of this kind? */
 MUST_USE bool media_may_serve(enum media_kind kind, enum media_class promised);
 /* A file's name, which is somebody else's: does its extension say that it is
- * of a class that is not given there? Then another one is looked at first. */
+ * of another class? Then those whose name does not are looked at first. */
 MUST_USE bool media_name_objects(const char *filename,
 				 enum media_class promised);
 

@@ -7,8 +7,9 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "jobs/outputs.h"
-#include "media/kind.h"
+#include "media/serve.h"
 #include "media/strip.h"
+#include "run/choose.h"
 #include "run/convert_step.h"
 #include "run/steps.h"
 
@@ -180,10 +181,16 @@ static enum failure store(struct slot *s, struct fetch *f, const struct want *w,
 	const struct media_type *t;
 	struct media_facts facts;
 	struct problem why = {0};
-	enum failure failed = FAILURE_INTERNAL;
+	enum failure failed;
 
-	if (media_file_facts(fd, &facts))
+	if (!media_file_facts(fd, &facts)) {
+		failed = FAILURE_INTERNAL;
+	} else if (!media_serves(&facts, choose_class(w))) {
+		out->content_type = media_type(facts.kind)->mime;
+		failed = FAILURE_WRONG_KIND;
+	} else {
 		failed = treat(s, f, w, &facts, c);
+	}
 	if (failed != FAILURE_NONE) {
 		file_sink_abort(f->sink);
 		return failed;
@@ -295,71 +302,64 @@ static enum failure fetch_file(struct slot *s, const struct want *w,
 	return f;
 }
 
-static bool matches(const struct want *w, const struct history_list *l)
+/* All were looked at, and none is of the kind that was promised. */
+static enum failure wrong_kind(struct slot *s, const struct want *w,
+			       const char *mime)
 {
-	return l->node != NULL && strcmp(l->node, w->node) == 0 &&
-	       (w->key == NULL ||
-		(l->key != NULL && strcmp(l->key, w->key) == 0));
-}
-
-static bool wanted_file(const struct want *w, const struct history_file *f)
-{
-	if (f->filename == NULL || f->filename[0] == '\0')
-		return false;
-	if (f->type != NULL && strcmp(f->type, "temp") == 0)
-		return w->temp;
-	return f->type == NULL || strcmp(f->type, "output") == 0;
-}
-
-/* The files of one output, in the order of the entry, at most max. */
-static size_t find_files(struct slot *s, const struct want *w, size_t max,
-			 const struct history_file ***out)
-{
-	const struct history *h = &s->history;
-	size_t n = 0;
-
-	*out = arena_array(&s->arena, max + 1, sizeof(**out));
-	for (size_t l = 0; l < h->list_count; l++) {
-		const struct history_list *list = &h->lists[l];
-
-		for (size_t i = 0; matches(w, list) && i < list->file_count;
-		     i++) {
-			if (n < max && wanted_file(w, &list->files[i]))
-				(*out)[n++] = &list->files[i];
-		}
-	}
-	return n;
+	log_event(LOG_WARN, "file.wrong_kind", "job", s->job.id, "output",
+		  w->name, "is", mime, NULL);
+	if (!w->required)
+		return FAILURE_NONE;
+	s->detail = arena_printf(&s->arena,
+				 "the workflow gave a file of type %s for the "
+				 "output %s, which is of another kind",
+				 mime, w->name);
+	return FAILURE_WRONG_KIND;
 }
 
 static enum failure take_files(struct slot *s, const struct want *w,
 			       struct output_value *out, size_t *budget)
 {
 	const struct history_file **from;
-	size_t n = find_files(s, w, w->many ? *budget : 1, &from);
+	size_t n = choose_files(w, &s->history, &s->arena, &from);
+	size_t most = w->many ? *budget : 1;
+	const char *other = NULL;
 
-	out->files = arena_array(&s->arena, n, sizeof(out->files[0]));
+	out->files = arena_array(&s->arena, n < most ? n : most,
+				 sizeof(out->files[0]));
 	out->many = w->many;
-	*budget -= n < *budget ? n : *budget;
-	for (size_t i = 0; i < n; i++) {
-		enum failure f = fetch_file(s, w, from[i], i, &out->files[i]);
+	for (size_t i = 0; i < n && out->file_count < most; i++) {
+		struct output_file *to = &out->files[out->file_count];
+		enum failure f = fetch_file(s, w, from[i], out->file_count, to);
 
-		if (f != FAILURE_NONE)
+		if (f == FAILURE_WRONG_KIND)
+			other = to->content_type;
+		else if (f != FAILURE_NONE)
 			return f;
-		out->file_count++;
+		else
+			out->file_count++;
 	}
-	return FAILURE_NONE;
+	*budget -= out->file_count < *budget ? out->file_count : *budget;
+	return out->file_count == 0 && other != NULL ? wrong_kind(s, w, other)
+						     : FAILURE_NONE;
 }
 
 /* ---- values ---- */
 
 /* Strings of one list into an array that is open; only the first where the
- * caller gets one. Returns how many there are by now. */
+ * caller gets one. Returns how many there are by now. Some nodes show a string
+ * where others show a list of them. */
 static size_t put_texts(struct json_writer *w, const struct json *list,
 			bool many, size_t n)
 {
-	json_each (item, list) {
-		const char *text = json_string(item);
+	const char *text = json_string(list);
 
+	if (text != NULL && (many || n == 0)) {
+		json_put_string(w, text);
+		n++;
+	}
+	json_each (item, list) {
+		text = json_string(item);
 		if (text == NULL || (!many && n > 0))
 			continue;
 		json_put_string(w, text);
@@ -388,7 +388,7 @@ static size_t write_texts(struct slot *s, const struct want *w, struct buf *to)
 	for (size_t l = 0; l < h->list_count; l++) {
 		struct json_doc *doc = NULL;
 
-		if (matches(w, &h->lists[l]))
+		if (choose_list(w, &h->lists[l]))
 			doc = list_read(&h->lists[l]);
 		if (doc != NULL)
 			n = put_texts(&writer, json_root(doc), w->many, n);
@@ -409,7 +409,7 @@ static size_t write_json(struct slot *s, const struct want *w, struct buf *to)
 	size_t n = 0;
 
 	for (size_t l = 0; l < h->list_count; l++) {
-		if (matches(w, &h->lists[l]) && h->lists[l].value != NULL) {
+		if (choose_list(w, &h->lists[l]) && h->lists[l].value != NULL) {
 			only = &h->lists[l];
 			n++;
 		}
@@ -423,7 +423,7 @@ static size_t write_json(struct slot *s, const struct want *w, struct buf *to)
 	for (size_t l = 0; l < h->list_count; l++) {
 		const struct history_list *list = &h->lists[l];
 
-		if (matches(w, list) && list->value != NULL)
+		if (choose_list(w, list) && list->value != NULL)
 			json_member_raw(&writer, list->key, list->value);
 	}
 	json_close(&writer, '}');

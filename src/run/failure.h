@@ -31,6 +31,7 @@ enum failure {
 	FAILURE_INTERRUPTED, /* somebody else stopped it */
 	FAILURE_FILES_GONE,  /* a cached run whose files were deleted (s03) */
 	FAILURE_NO_OUTPUT,   /* it ended well and gave not what was wanted */
+	FAILURE_WRONG_KIND,  /* a video for a picture, and the like */
 	FAILURE_TOO_LARGE,   /* an output file past the ceiling */
 	FAILURE_UNCLEAN,     /* an output file that keeps its metadata */
 	FAILURE_UNCONVERTED, /* an output file that cannot be converted */

@@ -3,15 +3,17 @@
 
 #include <string.h>
 
+/* of either alphabet */
 static void base64(struct str *to, const char *text)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn"
-				     "opqrstuvwxyz0123456789+/";
+				     "opqrstuvwxyz0123456789+/-_";
 	unsigned bits = 0, n = 0;
 	const char *at;
 
 	for (; *text != '\0' && (at = strchr(digits, *text)) != NULL; text++) {
-		bits = bits << 6 | (unsigned)(at - digits);
+		bits = bits << 6 |
+		       (unsigned)(at - digits - (at - digits > 63) * 2);
 		n += 6;
 		if (n >= 8) {
 			n -= 8;
@@ -61,10 +63,13 @@ bool node_result(struct run *r, struct enode *n)
 	struct jv *list, *item;
 	bool fine = root && root->type == J_OBJ;
 
-	for (list = fine ? root->child : NULL; list; list = list->next)
+	for (list = fine ? root->child : NULL; list; list = list->next) {
+		if (list->type == J_OBJ)
+			fine = put_file(r, list) && fine;
 		for (item = list->type == J_ARR ? list->child : NULL; item;
 		     item = item->next)
 			fine = put_file(r, item) && fine;
+	}
 	if (fine)
 		json_dump(&n->ui, root);
 	else
