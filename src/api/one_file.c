@@ -63,12 +63,30 @@ static bool may_be_alone(const struct endpoint *e, const struct output *o)
 	return of_files(o);
 }
 
+/* What the output is converted to; MEDIA_UNKNOWN: nothing. */
+static enum media_kind kind_of_format(enum output_format f)
+{
+	switch (f) {
+	case FORMAT_PNG:
+		return MEDIA_PNG;
+	case FORMAT_WEBP:
+		return MEDIA_WEBP;
+	case FORMAT_JPEG:
+		return MEDIA_JPEG;
+	default:
+		return MEDIA_UNKNOWN;
+	}
+}
+
 /* Is there a type of this output that is wanted more than that? */
 static bool may_please(const char *accept, const struct output *o,
 		       unsigned than)
 {
+	enum media_kind always = kind_of_format(o->format);
 	enum media_class class = class_of(o->type);
 
+	if (always != MEDIA_UNKNOWN)
+		return accept_quality(accept, media_type(always)->mime) > than;
 	/* Of these names say more than bytes, so any type may come. */
 	if (class == MEDIA_OTHER || class == MEDIA_MODEL)
 		return true;

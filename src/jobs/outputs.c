@@ -153,10 +153,17 @@ int64_t outputs_bytes(const char *text)
 	int64_t bytes = 0;
 	size_t count = 0;
 
-	if (outputs_read(text, &a, &values, &count))
-		for (size_t v = 0; v < count; v++)
-			for (size_t f = 0; f < values[v].file_count; f++)
-				bytes += values[v].files[f].size_bytes;
+	if (!outputs_read(text, &a, &values, &count))
+		count = 0;
+	for (size_t v = 0; v < count; v++) {
+		for (size_t i = 0; i < values[v].file_count; i++) {
+			const struct output_file *f = &values[v].files[i];
+
+			bytes += f->size_bytes;
+			if (f->thumbnail != NULL)
+				bytes += f->thumbnail->size_bytes;
+		}
+	}
 	arena_finish(&a);
 	return bytes;
 }

@@ -45,7 +45,7 @@ struct output_value {
 void outputs_write(const struct output_value *v, size_t count, struct buf *to);
 MUST_USE bool outputs_read(const char *text, struct arena *a,
 			   struct output_value **out, size_t *count);
-/* What all its files take; 0 for NULL. */
+/* What all its files take, thumbnails too; 0 for NULL. */
 int64_t outputs_bytes(const char *text);
 
 #endif

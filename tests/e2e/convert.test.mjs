@@ -233,19 +233,33 @@ test('samples of all kinds', { skip }, async () => {
 		await assertPicture(image.thumbnail, type, image.thumbnail.width,
 			image.thumbnail.height);
 	}
-	for (const [name, endpoint] of [['animation.png', 'webp'],
-		['animation.gif', 'jpeg'], ['film.mp4', 'jpeg']]) {
+	for (const [name, endpoint, detail] of [
+		['animation.png', 'webp', /the output image cannot be converted/],
+		['animation.gif', 'jpeg', /the output image cannot be converted/],
+		['film.mp4', 'jpeg', /a file of type video\/mp4 for the output/],
+		['film.mp4', 'small', /a file of type video\/mp4 for the output/],
+	]) {
 		const r = await give(endpoint, sample(name));
 		assert.equal(r.status, 502, name);
 		assert.equal(r.json.type, '/problems/output-missing');
-		assert.match(r.json.detail, /the output image cannot be converted/);
+		assert.match(r.json.detail, detail);
 	}
-	// No picture at all: nothing small can be made of it.
-	const film = output(await give('small', sample('film.mp4')));
-	assert.equal(film.content_type, 'video/mp4');
-	assert.equal(film.thumbnail, undefined);
-	assert.equal(film.blurhash, undefined);
 });
+
+test('Accept: what it is converted to, known before the run', { skip },
+	async () => {
+		const body = { width: 96 };
+		const ask = (Accept) => gate.call('/v1/webp',
+			{ body, headers: { Accept } });
+		const r = await ask('image/webp');
+		assert.equal(r.status, 200, r.text);
+		assert.equal(r.type, 'image/webp');
+		assert.equal((await ask('image/*')).type, 'image/webp');
+		assert.equal((await ask('image/png')).status, 406);
+		const way = await gate.call('/v1/webp?redirect=1', { body });
+		assert.equal(way.status, 303);
+		assert.match(way.headers.get('location'), /\/image\.webp\?/);
+	});
 
 test('the contract tells it', { skip }, async () => {
 	const { json } = await gate.call('/v1/webp');

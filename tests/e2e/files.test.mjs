@@ -269,7 +269,7 @@ test('a shared result is there until its last job is deleted', async (t) => {
 test('min_free_bytes: no new job, and what is there stays whole', async (t) => {
 	const { gate, standin, run } = await house(t);
 	const { outputs: { image: before } } = (await run('card')).json;
-	gate.o.env = { COMFYGATE_MIN_FREE_BYTES: '1000000000000000' };
+	gate.o.env = { COMFYGATE_MIN_FREE_BYTES: String(2 ** 40) };
 	await gate.restart();
 	const { accepted } = await standin.state();
 	const r = await run('card');
