@@ -299,12 +299,13 @@ static void set_body(struct transfer *t)
 }
 
 /* "http://host:8188/a/b?c" -> the length up to "/a/b?c"; 0 where there is
- * anything in it that is not simply sent as it stands. */
+ * anything in it that is not simply sent as it stands. libcurl would: but for
+ * a %, whose digits it writes in lower case when it is given parts. */
 static size_t origin_of(const char *url)
 {
 	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "abcdefghijklmnopqrstuvwxyz0123456789"
-				    "-._~:/?&=%+,;!*'()$";
+				    "-._~:/?&=+,;!*'()$";
 	const char *host = strstr(url, "://");
 	const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
 	size_t n;
@@ -493,6 +494,13 @@ enum web_outcome web_do(struct web *w, const struct web_call *call,
 	answer->length = length;
 	explain(answer, outcome, result, error);
 	forget_call(w->easy);
+	/* curl 8 remembers of a body that broke off that it is to be rewound,
+	 * and asks for it in the call that follows, whichever that is. The
+	 * connections stay: the multi has them. */
+	if (result != CURLE_OK) {
+		curl_easy_cleanup(w->easy);
+		w->easy = new_handle();
+	}
 	curl_slist_free_all(headers);
 	return outcome;
 }

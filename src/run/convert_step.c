@@ -269,7 +269,8 @@ enum failure convert_store(struct slot *s, struct converted *c,
 		.width = facts.width,
 		.height = facts.height,
 	};
-	if (!file_sink_commit(sink, small->name, &small->size_bytes, sha, &why))
+	if (!file_sink_commit_later(sink, small->name, &s->unsynced,
+				    &small->size_bytes, sha, &why))
 		return not_stored(s, why.detail);
 	out->thumbnail = small;
 	return FAILURE_NONE;

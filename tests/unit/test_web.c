@@ -115,7 +115,7 @@ static bool answer_one(int fd, const char *request, const char *path, int nth)
 	for (size_t i = 0; i < COUNT(plain); i++)
 		if (strcmp(path, plain[i].path) == 0)
 			return reply(fd, plain[i].head, plain[i].body);
-	if (strcmp(path, "/echo") == 0)
+	if (text_starts(path, "/echo"))
 		return reply(fd, "200 OK", request);
 	if (strcmp(path, "/break") == 0)
 		return false;
@@ -262,9 +262,20 @@ static void test_requests(void)
 {
 	static const char *const headers[] = {"X-One: 1", "Prefer: a", NULL};
 	static const char *const methods[] = {"GET", "POST", "PUT", "DELETE"};
+	/* One after another: what was kept of the one before is not sent. */
+	static const struct {
+		const char *host, *path, *seen;
+	} addresses[] = {
+		{"127.0.0.1", "/echo?a=b&c=%2F", "/echo?a=b&c=%2F"},
+		{"127.0.0.1", "/echo", "/echo"},
+		{"localhost", "/echo?x", "/echo?x"},
+		{"127.0.0.1", "/./echo?y#part", "/echo?y"},
+		{"127.0.0.1", "/echo?a=b/../c", "/echo?a=b/../c"},
+		{"localhost", "/echo", "/echo"},
+	};
 	struct web_call call;
 	const char *seen;
-	char start[32];
+	char start[64];
 
 	for (size_t i = 0; i < COUNT(methods); i++) {
 		call = call_of(methods[i], "/echo");
@@ -290,6 +301,21 @@ static void test_requests(void)
 			   strstr(seen, "\r\nPrefer: a\r\n") &&
 			   strstr(seen, "\r\nContent-Length: 7\r\n"),
 		   "%s: its headers", methods[i]);
+	}
+	for (size_t i = 0; i < COUNT(addresses); i++) {
+		snprintf(url, sizeof(url), "http://%s:%u%s", addresses[i].host,
+			 server.port, addresses[i].path);
+		snprintf(start, sizeof(start), "GET %s HTTP/1.1\r\n",
+			 addresses[i].seen);
+		call = (struct web_call){.method = "GET",
+					 .url = url,
+					 .timeout_ms = 60000,
+					 .max_bytes = 200000};
+		ok(run(&call) == WEB_ANSWERED &&
+			   text_starts(buf_str(&answer.body), start) &&
+			   strstr(buf_str(&answer.body), addresses[i].host) !=
+				   NULL,
+		   "GET %s of %s", addresses[i].path, addresses[i].host);
 	}
 	call = call_of("POST", "/echo");
 	call.body_len = 3000;
