@@ -133,13 +133,13 @@ void api_handle(void *api, struct exchange *x)
 			       "the query is not well formed");
 		return;
 	}
+	assert(c.match.id >= 0 && c.match.id < ROUTE__COUNT);
+	if (resources[c.match.id].door == DOOR_TOKEN && !access_step(&c))
+		return;
 	if (c.request->body_too_large) {
 		answer_problem(x, NULL, PROBLEM_TOO_LARGE,
 			       "the body is larger than this service takes");
 		return;
 	}
-	assert(c.match.id >= 0 && c.match.id < ROUTE__COUNT);
-	if (resources[c.match.id].door == DOOR_TOKEN && !access_step(&c))
-		return;
 	resources[c.match.id].serve(&c);
 }
