@@ -166,11 +166,12 @@ static void adopt(struct fetcher *f, const struct job *job)
 
 static void look(struct fetcher *f)
 {
-	struct job jobs[PAGE];
 	struct arena a = {0};
 	size_t n;
 
 	do {
+		struct job *jobs = arena_array(&a, PAGE, sizeof(jobs[0]));
+
 		n = store_fetching(f->reader, f->seen, &a, jobs, PAGE);
 		for (size_t i = 0; i < n; i++)
 			if (!known(f, jobs[i].id))

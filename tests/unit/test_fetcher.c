@@ -41,13 +41,13 @@ static bool disk_fails(int fd, _Atomic bool *how)
 }
 
 /* The program's own go before the C library's. */
-ssize_t pwrite(int fd, const void *bytes, size_t n, off_t at)
+ssize_t pwrite(int fd, const void *buf, size_t n, off_t offset)
 {
 	static ssize_t (*real)(int, const void *, size_t, off_t);
 
 	if (real == NULL)
 		*(void **)&real = dlsym(RTLD_NEXT, "pwrite");
-	return disk_fails(fd, &full) ? -1 : real(fd, bytes, n, at);
+	return disk_fails(fd, &full) ? -1 : real(fd, buf, n, offset);
 }
 
 int fsync(int fd)
