@@ -136,7 +136,8 @@ void api_handle(void *api, struct exchange *x)
 	assert(c.match.id >= 0 && c.match.id < ROUTE__COUNT);
 	if (resources[c.match.id].door == DOOR_TOKEN && !access_step(&c))
 		return;
-	if (c.request->body_too_large) {
+	/* Those with an intake know better why they did not get theirs. */
+	if (c.request->body_too_large && resources[c.match.id].body == NULL) {
 		answer_problem(x, NULL, PROBLEM_TOO_LARGE,
 			       "the body is larger than this service takes");
 		return;

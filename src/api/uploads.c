@@ -145,7 +145,7 @@ void upload_post(struct call *c)
 	const struct problem *why;
 	size_t count;
 
-	if (!body_came(c) || !open_step(c))
+	if (!open_step(c) || !body_came(c))
 		return;
 	if (in == NULL) {
 		answer_problem(c->x, NULL, PROBLEM_MALFORMED_REQUEST,

@@ -444,6 +444,24 @@ test('a ComfyUI that was wiped is given the file again', async () => {
 	await took(r, small, 'image/png', 18);
 });
 
+test('a disk that is nearly full takes no files, and says so', async () => {
+	const full = await Gate.start({ standins: [standin], endpoints: folder,
+		scope: 'restyle:run',
+		env: { COMFYGATE_MIN_FREE_BYTES: '1099511627776' } });
+	try {
+		for (const path of ['/v1/uploads', '/v1/restyle']) {
+			const body = new FormData();
+			body.append('photo', new Blob([snap]), 'a.jpg');
+			const r = await fetch(full.url + path, { method: 'POST', body,
+				headers: { Authorization: `Bearer ${full.token()}` } });
+			assert.equal(r.status, 503, await r.text());
+			assert.match(r.headers.get('retry-after'), /^\d+$/);
+		}
+	} finally {
+		await full.stop();
+	}
+});
+
 test('a large request to a daemon that is away is told so', async () => {
 	await gate.stopDaemon();
 	const r = await gate.call('/v1/restyle', { body: Buffer.alloc(3e6, 32),
