@@ -3,13 +3,15 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "input/resolve.h"
 #include "manifest/load.h"
 #include "manifest_rig.h"
 #include "tap.h"
 
 /*
- * Every manifest in docs/manifest.md loads with the workflow that stands there:
+ * Every manifest in docs/manifest.md loads with the workflow that stands before
+ * it:
  *
  *	<!-- manifest: small -->
  *
@@ -19,12 +21,11 @@
  */
 #define FENCE "```json\n"
 
-/* The block after `mark`, cut out of *text; NULL when there is none left. */
-static char *take_block(const char **text, const char *mark)
+/* The next block, cut out of *text; NULL when there is none left. */
+static char *take_block(const char **text)
 {
-	const char *at = strstr(*text, mark), *end;
+	const char *at = strstr(*text, FENCE), *end;
 
-	at = at ? strstr(at, FENCE) : NULL;
 	end = at ? strstr(at, "\n```") : NULL;
 	if (end == NULL)
 		return NULL;
@@ -60,20 +61,29 @@ int main(void)
 	struct problem why;
 	size_t len;
 	char *page = file_read("docs/manifest.md", 1 << 20, &len, &why);
-	const char *at = page;
-	char *block = page ? take_block(&at, "<!-- workflow -->") : NULL;
-	int count = 0;
+	const char *at = page ? page : "", *mark;
+	int count = 0, workflows = 0;
 
 	rig_open(&p);
-	ok(block != NULL, "the workflow");
-	if (block != NULL)
-		rig_file(&p, "workflow.json", block);
-	free(block);
-	while (page && (block = take_block(&at, "<!-- manifest: ")) != NULL) {
-		check_block(&p, block, ++count);
+	while ((mark = strstr(at, "<!-- ")) != NULL) {
+		bool manifest = text_starts(mark, "<!-- manifest: ");
+		char *block;
+
+		at = mark + 1;
+		if (!manifest && !text_starts(mark, "<!-- workflow -->"))
+			continue;
+		block = take_block(&at);
+		ok(block != NULL, "a block");
+		if (block == NULL)
+			break;
+		if (manifest)
+			check_block(&p, block, ++count);
+		else
+			rig_file(&p, "workflow.json", block);
+		workflows += !manifest;
 		free(block);
 	}
-	ok(count == 4, "four manifests");
+	ok(count == 5 && workflows == 2, "five manifests, two workflows");
 	free(page);
 	rig_close(&p);
 	return tap_done();
