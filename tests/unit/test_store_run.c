@@ -489,8 +489,8 @@ static void tidy(void)
 static void tidy_much(void)
 {
 	struct job j = rig_job();
-	int64_t now = clock_wall_ms();
 	int rounds = 1;
+	int64_t now;
 
 	rig_init(&r);
 	insert(&j);
@@ -503,6 +503,7 @@ static void tidy_much(void)
 		    "SELECT 'job-' || i, owner, endpoint, version, phase, "
 		    "inputs, pool, priority, max_attempts, created_at, "
 		    "deadline_at, keep_ms, ended_at FROM jobs, n"));
+	now = clock_wall_ms();
 	while (store_tidy(r.store, now, now + 1000) <= now && rounds < 10)
 		rounds++;
 	ok(rounds == 3 && rig_number(&r, "SELECT count(*) FROM jobs") == 0,
