@@ -8,6 +8,8 @@
  * A disk that is full: no file of this process may grow past a limit (writes
  * fail with EFBIG, as they would with ENOSPC), and later it may again.
  */
+enum { RUNNING = 20 };
+
 static struct rig r;
 
 static void set_room(rlim_t bytes)
@@ -138,13 +140,18 @@ static void files_come_in(void)
 int main(void)
 {
 	char *big = text_of(400000);
-	struct job j = rig_job(), large, got;
+	struct job j = rig_job(), large, got, running[RUNNING];
 	struct ending e = {0};
-	int failed = 0, stored = 0;
+	int failed = 0, stored = 0, asked = 0;
 	pthread_t t;
 
 	signal(SIGXFSZ, SIG_IGN);
 	rig_init(&r);
+	for (int i = 0; i < RUNNING; i++) {
+		rig_must(rig_insert(&r, &j) == STORE_DONE);
+		rig_must(rig_claim(&r, "other", &running[i]));
+		id_v7(j.id);
+	}
 	rig_must(rig_insert(&r, &j) == STORE_DONE);
 	rig_must(rig_claim(&r, "gpu", &e.job));
 	id_v7(j.id);
@@ -174,7 +181,11 @@ int main(void)
 	}
 	ok(failed == 20, "each of them");
 	ok(!atomic_load(&e.over), "an end waits");
-	ok(rig_cancel(&r, e.job.id, "me") == STORE_FAILED, "so is a cancel");
+	/* It is small: a few may fit where no job does. */
+	while (asked < RUNNING &&
+	       rig_cancel(&r, running[asked].id, "me") == STORE_CANCELING)
+		asked++;
+	ok(asked < RUNNING, "so is a cancel");
 	ok(rig_phase(&r, e.job.id) != PHASE_SUCCEEDED &&
 		   !phase_final(rig_phase(&r, e.job.id)),
 	   "readers read");
@@ -187,7 +198,8 @@ int main(void)
 	   "all goes on");
 	ok(rig_number(&r, "SELECT count(*) FROM pragma_integrity_check WHERE "
 			  "integrity_check = 'ok'") == 1 &&
-		   rig_number(&r, "SELECT count(*) FROM jobs") == 3 + stored,
+		   rig_number(&r, "SELECT count(*) FROM jobs") ==
+			   RUNNING + 3 + stored,
 	   "nothing is corrupt, nothing is too many");
 	rig_reopen(&r);
 	ok(rig_claim(&r, "gpu", &got) && strcmp(got.id, large.id) == 0 &&
