@@ -43,11 +43,13 @@ static bool read_body(struct call *c, struct run_request *out)
 	}
 	out->doc = json_parse(c->request->body, c->request->body_len,
 			      INPUTS_DEPTH, &why);
+	if (out->doc == NULL) {
+		answer_problem(c->x, NULL, PROBLEM_MALFORMED_REQUEST,
+			       why.detail);
+		return false;
+	}
 	out->inputs = json_root(out->doc);
-	if (out->doc != NULL)
-		return true;
-	answer_problem(c->x, NULL, PROBLEM_MALFORMED_REQUEST, why.detail);
-	return false;
+	return true;
 }
 
 /* Idempotency-Key: a structured-field String "…", or bare as most send it. */
