@@ -22,6 +22,18 @@ struct endpoint *endpoint_named(const struct call *c)
 			      (unsigned)n);
 }
 
+const struct plan *endpoint_plan(const struct endpoint *e,
+				 const struct principal *who)
+{
+	for (size_t i = 1; who != NULL && i < e->plan_count; i++) {
+		const char *value = principal_claim(who, e->plans[i].claim);
+
+		if (value != NULL && strcmp(value, e->plans[i].value) == 0)
+			return &e->plans[i];
+	}
+	return &e->plans[0];
+}
+
 struct endpoint *endpoint_of_call(struct call *c)
 {
 	struct endpoint *e = endpoint_named(c);

@@ -62,11 +62,7 @@ MUST_USE bool access_scope(struct call *c, const struct endpoint *e);
 void access_keys_renewed(struct api *a);
 void access_forget_waiters(struct api *a); /* at the end */
 
-/* run.c: the limits and bounds that hold for this caller; who NULL: for
- * everybody. */
-const struct plan *endpoint_plan(const struct endpoint *e,
-				 const struct principal *who);
-/* Is new work taken at all? False: it has replied 503. */
+/* run.c: is new work taken at all? False: it has replied 503. */
 MUST_USE bool open_step(struct call *c);
 
 /* body.c. Whose bodies an intake reads: asked with the head of a request, when
@@ -77,6 +73,10 @@ bool body_is(const struct call *c, const char *type); /* its Content-Type */
 /* The body is there. False: it has replied. */
 MUST_USE bool body_came(struct call *c);
 
+/* endpoints.c: the limits and bounds that hold for this caller; who NULL: for
+ * everybody. */
+const struct plan *endpoint_plan(const struct endpoint *e,
+				 const struct principal *who);
 /* endpoints.c: that of the captures, or NULL. */
 struct endpoint *endpoint_named(const struct call *c);
 /* endpoints.c: of the captures "v1", "portrait", where the caller's token has

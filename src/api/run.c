@@ -25,18 +25,6 @@ static uint64_t random_bits(void *ctx)
 	return bits;
 }
 
-const struct plan *endpoint_plan(const struct endpoint *e,
-				 const struct principal *who)
-{
-	for (size_t i = 1; who != NULL && i < e->plan_count; i++) {
-		const char *value = principal_claim(who, e->plans[i].claim);
-
-		if (value != NULL && strcmp(value, e->plans[i].value) == 0)
-			return &e->plans[i];
-	}
-	return &e->plans[0];
-}
-
 /* False: it has replied 429. Headers as in the RateLimit draft. */
 static bool rate_step(struct call *c, const struct endpoint *e,
 		      const struct plan *plan, struct reply *r)
