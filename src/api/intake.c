@@ -134,6 +134,8 @@ static bool sink_write(struct body_sink *s, const void *bytes, size_t n)
 {
 	struct intake *in = intake_of(s);
 
+	if (in->why.code != PROBLEM_NONE)
+		return false; /* it could not even begin */
 	in->total += (int64_t)n;
 	if (in->total > in->o.max_bytes)
 		return intake_fail(

@@ -1,0 +1,55 @@
+// Bodies with files that come at a bad moment: while the disk takes none, or
+// while the endpoints change.
+import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { png } from './pictures.mjs';
+import { Gate, Standin, endpointsFolder } from './rig.mjs';
+
+const small = png(8, 6);
+let standin, gate, folder;
+
+// A title, and a photo where one is given.
+const endpoint = (photo) => ({
+	manifest: { name: 'look', version: 1, workflow: 'workflow.json',
+		access: { scope: 'all' },
+		inputs: { title: { type: 'string', maxLength: 1000000,
+			default: 'x', to: '9.filename_prefix' },
+			...(photo && { photo: { type: 'image', required: false,
+				to: '1.image', ...photo } }) },
+		outputs: { image: { type: 'image', from: '9' } } },
+	workflow: {
+		1: { class_type: 'LoadImage', inputs: { image: 'example.png' } },
+		9: { class_type: 'SaveImage', inputs: { images: ['1', 0],
+			filename_prefix: 'x' } } },
+});
+
+before(async () => {
+	standin = await Standin.start();
+	folder = endpointsFolder({ look: endpoint({}) });
+	gate = await Gate.start({ standins: [standin], endpoints: folder,
+		scope: 'all' });
+});
+
+after(async () => {
+	await gate?.stop();
+	await standin?.stop();
+	rmSync(folder, { recursive: true, force: true });
+});
+
+const form = (bytes) => Buffer.concat([Buffer.from('--B\r\n' +
+	'Content-Disposition: form-data; name="photo"; filename="a.png"\r\n\r\n'),
+bytes, Buffer.from('\r\n--B--\r\n')]);
+
+test('where no file can be begun, an upload is refused', async () => {
+	const blobs = join(gate.state, 'blobs');
+	// The daemon holds the folder open: its names are gone, not its handle.
+	rmSync(blobs, { recursive: true });
+	const r = await gate.call('/v1/uploads', { body: small });
+	assert.equal(r.json.type, '/problems/queue-full', r.text);
+	const f = await gate.call('/v1/look', { body: form(small),
+		headers: { 'Content-Type': 'multipart/form-data; boundary=B' } });
+	assert.equal(f.json.type, '/problems/queue-full', f.text);
+	await gate.restart();
+});
