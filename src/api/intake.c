@@ -110,7 +110,8 @@ bool intake_file_end(struct intake *in)
 	}
 	f->sha256 = sha256;
 	f->size_bytes = in->file_size;
-	if (in->file_size > kept)
+	f->cut = in->file_size > kept;
+	if (f->cut)
 		blob_abort(in->draft);
 	else
 		in->drafts[at] = in->draft;

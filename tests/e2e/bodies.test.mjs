@@ -1,11 +1,13 @@
 // Bodies with files that come at a bad moment: while the disk takes none, or
 // while the endpoints change.
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { photo } from './photo.mjs';
 import { png } from './pictures.mjs';
 import { Gate, Standin, endpointsFolder } from './rig.mjs';
+import { fastcgi, until } from './tools.mjs';
 
 const small = png(8, 6);
 let standin, gate, folder;
@@ -24,6 +26,12 @@ const endpoint = (photo) => ({
 		9: { class_type: 'SaveImage', inputs: { images: ['1', 0],
 			filename_prefix: 'x' } } },
 });
+
+async function publish(photo) {
+	endpointsFolder({ look: endpoint(photo) }, folder);
+	if (gate !== undefined)
+		assert.doesNotMatch(await gate.reload(), /endpoint\.broken/);
+}
 
 before(async () => {
 	standin = await Standin.start();
@@ -53,3 +61,20 @@ test('where no file can be begun, an upload is refused', async () => {
 	assert.equal(f.json.type, '/problems/queue-full', f.text);
 	await gate.restart();
 });
+
+test('an input that takes more when the file is here than when it came',
+	async () => {
+		const large = photo({ width: 640, height: 480, bytes: 50000 });
+		await publish({ maxBytes: 40000 });
+		const r = await fastcgi(gate, '/v1/look', { params: {
+			CONTENT_TYPE: 'multipart/form-data; boundary=B' } });
+		r.body(form(large).subarray(0, 30000));
+		await until('the file has begun', () => readdirSync(
+			join(gate.state, 'blobs')).some((f) => f.startsWith('draft-')));
+		await publish({ maxBytes: 60000 });
+		r.body(form(large).subarray(30000));
+		r.end();
+		const a = await r.answer;
+		assert.equal(a.status, 422, a.text);
+		assert.equal(a.json.errors[0].pointer, '/photo');
+	});
