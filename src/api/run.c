@@ -238,11 +238,10 @@ static void accept_job(struct call *c, const struct endpoint *e,
 
 /* Validates, and replies or hands the job on. */
 static void resolve_and_accept(struct call *c, struct reply *r,
-			       const struct endpoint *e,
-			       const struct plan *plan,
+			       struct endpoint *e, const struct plan *plan,
 			       const struct run_request *asked)
 {
-	struct insertion *i = insertion_create(c);
+	struct insertion *i = insertion_create(c, e);
 	struct arena *arena = asked->files.given != NULL ? &i->arena : c->arena;
 	struct input_files files = asked->files;
 	struct problem_list errors;

@@ -78,3 +78,16 @@ test('an input that takes more when the file is here than when it came',
 		assert.equal(a.status, 422, a.text);
 		assert.equal(a.json.errors[0].pointer, '/photo');
 	});
+
+test('an upload named to an endpoint that had no files at first', async () => {
+	const up = await gate.call('/v1/uploads', { body: small });
+	await publish(undefined);
+	const r = await fastcgi(gate, '/v1/look');
+	// Who is answered now came later.
+	assert.equal((await gate.call('/healthz')).status, 200);
+	await publish({});
+	r.body(Buffer.from(JSON.stringify({ photo: up.json.id })));
+	r.end();
+	const a = await r.answer;
+	assert.equal(a.status, 200, a.text);
+});
