@@ -15,6 +15,7 @@
 #include "jobs/job_files.h"
 
 #define FILES_TEXT_MAX (1024 * 1024)
+#define DRY_RUN_MORE   4096 /* beside the inputs */
 
 static uint64_t random_bits(void *ctx)
 {
@@ -104,7 +105,7 @@ static void reply_dry_run(struct call *c, struct reply *r,
 	struct json_writer w;
 	struct buf b;
 
-	buf_init(&b, 2 * c->request->body_len + 1024 * 1024);
+	buf_init(&b, strlen(resolved->inputs) + DRY_RUN_MORE);
 	json_writer_init(&w, &b);
 	json_open(&w, '{');
 	json_member_string(&w, "endpoint", e->name);

@@ -91,3 +91,11 @@ test('an upload named to an endpoint that had no files at first', async () => {
 	const a = await r.answer;
 	assert.equal(a.status, 200, a.text);
 });
+
+test('a dry run tells a long text, too', async () => {
+	await publish({});
+	const title = '\u{1f600}'.repeat(900000);
+	const r = await gate.call('/v1/look?dry_run=1', { body: { title } });
+	assert.equal(r.status, 200, r.text.slice(0, 300));
+	assert.equal(r.json.inputs.title, title);
+});
