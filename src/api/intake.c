@@ -203,7 +203,9 @@ struct body_sink *intake_create(const struct intake_options *o)
 		in->o.endpoint = endpoint_keep(o->endpoint);
 	in->digest = digest_create();
 	if (o->kind != INTAKE_FILE)
-		buf_init(&in->text, o->max_text);
+		buf_init(&in->text, o->kind == INTAKE_JSON
+					    ? (size_t)o->max_bytes
+					    : o->max_text);
 	if (o->kind == INTAKE_FORM)
 		open = intake_form_open(in);
 	else if (o->kind == INTAKE_FILE)

@@ -42,7 +42,7 @@ struct intake_options {
 	 * until the intake goes. */
 	struct endpoint *endpoint;
 	const struct plan *plan;
-	size_t max_text;   /* JSON, or all text parts of a form together */
+	size_t max_text;   /* all that is no file: of JSON, of text parts */
 	int64_t max_bytes; /* the whole body */
 };
 

@@ -94,8 +94,28 @@ test('an upload named to an endpoint that had no files at first', async () => {
 
 test('a dry run tells a long text, too', async () => {
 	await publish({});
-	const title = '\u{1f600}'.repeat(900000);
-	const r = await gate.call('/v1/look?dry_run=1', { body: { title } });
-	assert.equal(r.status, 200, r.text.slice(0, 300));
-	assert.equal(r.json.inputs.title, title);
+	// In a form it is as long as it is, in JSON six times that.
+	const title = '\x01'.repeat(900000);
+	const body = new FormData();
+	body.append('title', title);
+	const r = await fetch(`${gate.url}/v1/look?dry_run=1`, { method: 'POST',
+		body, headers: { Authorization: `Bearer ${gate.token()}` } });
+	const text = await r.text();
+	assert.equal(r.status, 200, text.slice(0, 300));
+	assert.equal(JSON.parse(text).inputs.title, title);
+});
+
+test('JSON may be as long as its files make it, and no longer', async () => {
+	await publish({});
+	const json = 'application/json';
+	const file = `data:image/png;base64,${png(900, 900, (x, y) =>
+		[x * y, x ^ y, x + y]).toString('base64')}`;
+	const ask = (inputs) => gate.call('/v1/look?dry_run=1',
+		{ body: inputs, headers: { 'Content-Type': json } });
+	const long = await ask({ title: '\u{1f600}'.repeat(900000) });
+	assert.equal(long.status, 413, long.text.slice(0, 300));
+	const blanks = await ask(`{"photo": "${file}"${' '.repeat(1100000)}}`);
+	assert.equal(blanks.status, 413, blanks.text.slice(0, 300));
+	const good = await ask({ photo: file, title: 'x'.repeat(900000) });
+	assert.equal(good.status, 200, good.text.slice(0, 300));
 });
