@@ -256,6 +256,12 @@ const struct json *intake_json(const struct intake *in)
 	return in->doc != NULL ? json_root(in->doc) : NULL;
 }
 
+void intake_drop_json(struct intake *in)
+{
+	json_free(in->doc);
+	in->doc = NULL;
+}
+
 const struct given_file *intake_files(const struct intake *in, size_t *count)
 {
 	*count = in->file_count;

@@ -233,6 +233,8 @@ static void accept_job(struct call *c, const struct endpoint *e,
 	log_event(LOG_INFO, "job.accepted", "job", i->job.id, "request",
 		  c->request->request_id, "endpoint", e->name, NULL);
 	i->intake = intake_of(exchange_take_sink(c->x));
+	if (i->intake != NULL)
+		intake_drop_json(i->intake);
 	insertion_start(i);
 	exchange_forget_request(c->x);
 }

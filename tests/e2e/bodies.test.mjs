@@ -1,7 +1,7 @@
 // Bodies with files that come at a bad moment: while the disk takes none, or
 // while the endpoints change.
 import assert from 'node:assert/strict';
-import { readdirSync, rmSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { photo } from './photo.mjs';
@@ -118,4 +118,22 @@ test('JSON may be as long as its files make it, and no longer', async () => {
 	assert.equal(blanks.status, 413, blanks.text.slice(0, 300));
 	const good = await ask({ photo: file, title: 'x'.repeat(900000) });
 	assert.equal(good.status, 200, good.text.slice(0, 300));
+});
+
+test('bodies that wait for the disk do not wait in memory', async () => {
+	await publish({ type: 'file', maxBytes: 30000000 });
+	const body = Buffer.from(`{"photo": "data:;base64,${
+		Buffer.alloc(22000000, 7).toString('base64')}"}`);
+	const peak = () => Number(readFileSync(
+		`/proc/${gate.daemon.pid}/status`, 'utf8')
+		.match(/VmHWM:\s+(\d+)/)[1]);
+	await gate.restart();
+	const before = peak();
+	const ask = () => gate.call('/v1/look', { body, headers: {
+		'Content-Type': 'application/json', Prefer: 'respond-async' } });
+	const answers = await Promise.all(Array.from({ length: 20 }, ask));
+
+	assert.ok(answers.some((r) => r.status === 202), answers[0].text);
+	assert.ok(peak() - before < 20 * body.length / 1024,
+		`${peak() - before} KiB more`);
 });
