@@ -48,7 +48,7 @@ struct api_options {
 	int64_t keep_files_ms;	 /* files live no longer; 0: no limit */
 	size_t max_waiting_each; /* of one owner's jobs */
 	size_t max_prompt_bytes;
-	size_t max_text_bytes;		/* of a form, its files left out */
+	size_t max_text_bytes;		/* of a body, its files left out */
 	size_t max_inline_bytes;	/* JSON where files are inputs */
 	int64_t max_upload_bytes;	/* one body with files */
 	int64_t max_uploads_each_bytes; /* of one owner, together */

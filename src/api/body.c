@@ -45,7 +45,7 @@ struct body_sink *body_of_run(struct call *c)
 		in.max_bytes = o->max_upload_bytes;
 	} else if (body_is(c, "application/json") && has_files(in.endpoint)) {
 		in.kind = INTAKE_JSON;
-		in.max_text = o->max_inline_bytes;
+		in.max_text = o->max_text_bytes;
 		in.max_bytes = (int64_t)o->max_inline_bytes;
 	} else {
 		return NULL;

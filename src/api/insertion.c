@@ -11,11 +11,12 @@
 /* As many uploads as one request may name. */
 #define PINS_MAX 256
 
-struct insertion *insertion_create(struct call *c)
+struct insertion *insertion_create(struct call *c, struct endpoint *e)
 {
 	struct insertion *i = mem_alloc(sizeof(*i));
 
 	i->api = c->api;
+	i->endpoint = endpoint_keep(e);
 	i->ticket = exchange_ticket(c->x);
 	i->job.owner = c->who->owner;
 	return i;
@@ -27,6 +28,7 @@ void insertion_free(struct insertion *i)
 		blobs_unpin(i->api->o.blobs, i->pins[p]);
 	free(i->pins);
 	intake_destroy(i->intake);
+	endpoint_drop(i->endpoint);
 	waiter_free(i->waiter);
 	arena_finish(&i->arena);
 	free(i);
@@ -40,7 +42,7 @@ static bool pin(struct insertion *i, const char *sha256)
 		i->pins = mem_array(PINS_MAX, sizeof(*i->pins));
 	if (i->pin_count == PINS_MAX || !blobs_pin(i->api->o.blobs, sha256))
 		return false;
-	i->pins[i->pin_count++] = sha256;
+	i->pins[i->pin_count++] = arena_strdup(&i->arena, sha256);
 	return true;
 }
 

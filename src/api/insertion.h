@@ -14,6 +14,7 @@
 struct insertion {
 	struct api *api;
 	uint64_t ticket;
+	struct endpoint *endpoint; /* kept: texts of the job are its own */
 	struct job job;
 	/* Of a request with files: what the job's texts live in, as the
 	 * exchange may be gone before the files are stored. */
@@ -29,7 +30,7 @@ struct insertion {
 	int64_t wait_ms;
 };
 
-struct insertion *insertion_create(struct call *c);
+struct insertion *insertion_create(struct call *c, struct endpoint *e);
 /* Drops what it still has; unpins. */
 void insertion_free(struct insertion *i);
 /* An upload of the caller (struct input_files: upload), pinned. */

@@ -110,7 +110,8 @@ bool intake_file_end(struct intake *in)
 	}
 	f->sha256 = sha256;
 	f->size_bytes = in->file_size;
-	if (in->file_size > kept)
+	f->cut = in->file_size > kept;
+	if (f->cut)
 		blob_abort(in->draft);
 	else
 		in->drafts[at] = in->draft;
@@ -134,6 +135,8 @@ static bool sink_write(struct body_sink *s, const void *bytes, size_t n)
 {
 	struct intake *in = intake_of(s);
 
+	if (in->why.code != PROBLEM_NONE)
+		return false; /* it could not even begin */
 	in->total += (int64_t)n;
 	if (in->total > in->o.max_bytes)
 		return intake_fail(
@@ -200,7 +203,9 @@ struct body_sink *intake_create(const struct intake_options *o)
 		in->o.endpoint = endpoint_keep(o->endpoint);
 	in->digest = digest_create();
 	if (o->kind != INTAKE_FILE)
-		buf_init(&in->text, o->max_text);
+		buf_init(&in->text, o->kind == INTAKE_JSON
+					    ? (size_t)o->max_bytes
+					    : o->max_text);
 	if (o->kind == INTAKE_FORM)
 		open = intake_form_open(in);
 	else if (o->kind == INTAKE_FILE)
@@ -249,6 +254,12 @@ const struct problem *intake_problem(const struct intake *in)
 const struct json *intake_json(const struct intake *in)
 {
 	return in->doc != NULL ? json_root(in->doc) : NULL;
+}
+
+void intake_drop_json(struct intake *in)
+{
+	json_free(in->doc);
+	in->doc = NULL;
 }
 
 const struct given_file *intake_files(const struct intake *in, size_t *count)

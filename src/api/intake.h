@@ -42,7 +42,7 @@ struct intake_options {
 	 * until the intake goes. */
 	struct endpoint *endpoint;
 	const struct plan *plan;
-	size_t max_text;   /* JSON, or all text parts of a form together */
+	size_t max_text;   /* all that is no file: of JSON, of text parts */
 	int64_t max_bytes; /* the whole body */
 };
 
@@ -57,6 +57,9 @@ const struct problem *intake_problem(const struct intake *in);
 /* The inputs as a JSON object, what came as files left out of it or standing
  * there as text that is not to be looked at. NULL for INTAKE_FILE. Borrowed. */
 const struct json *intake_json(const struct intake *in);
+/* Nobody reads that any more; the files stay. As it may be large, it does not
+ * wait for the disk with them. */
+void intake_drop_json(struct intake *in);
 /* The files, by the pointers of their inputs; INTAKE_FILE and the forms of
  * uploads have one at most. */
 const struct given_file *intake_files(const struct intake *in, size_t *count);

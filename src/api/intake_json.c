@@ -18,6 +18,7 @@ static bool take_data_uri(struct intake *in, const struct json *v,
 
 	if (text == NULL || strncasecmp(text, "data:", 5) != 0)
 		return true;
+	in->text_total -= strlen(text);
 	if (!intake_file_begin(in, pointer, input))
 		return false;
 	if (data_uri_decode(text, strlen(text), file_sink, in, &why))
@@ -52,12 +53,7 @@ static bool take_member(struct intake *in, const struct json *member)
 
 void intake_json_read(struct intake *in)
 {
-	if (buf_over(&in->text)) {
-		intake_fail(in, PROBLEM_TOO_LARGE,
-			    "the JSON is too large; send files as parts of a "
-			    "form, or by POST /v1/uploads");
-		return;
-	}
+	in->text_total = in->text.len;
 	in->doc = json_parse(buf_str(&in->text), in->text.len, INPUTS_DEPTH,
 			     &in->why);
 	buf_finish(&in->text);
@@ -67,4 +63,7 @@ void intake_json_read(struct intake *in)
 		if (json_key(member) == NULL || !take_member(in, member))
 			return;
 	}
+	if (in->text_total > in->o.max_text)
+		intake_fail(in, PROBLEM_TOO_LARGE,
+			    "the JSON is too large beside its files");
 }

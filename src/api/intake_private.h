@@ -34,9 +34,9 @@ struct intake {
 	struct multipart *form;
 	struct form_pair pairs[MULTIPART_PARTS_MAX];
 	size_t pair_count;
-	struct buf text; /* the JSON, or the text part on its way */
-	size_t text_total;
-	bool in_file; /* the part on its way is one */
+	struct buf text;   /* the JSON, or the text part on its way */
+	size_t text_total; /* of all text parts; of JSON, its files left out */
+	bool in_file;	   /* the part on its way is one */
 	const char *part_name;
 
 	struct json_doc *doc;

@@ -15,6 +15,7 @@
 #include "jobs/job_files.h"
 
 #define FILES_TEXT_MAX (1024 * 1024)
+#define DRY_RUN_MORE   4096 /* beside the inputs */
 
 static uint64_t random_bits(void *ctx)
 {
@@ -92,7 +93,7 @@ static void reply_dry_run(struct call *c, struct reply *r,
 	struct json_writer w;
 	struct buf b;
 
-	buf_init(&b, 2 * c->request->body_len + 1024 * 1024);
+	buf_init(&b, strlen(resolved->inputs) + DRY_RUN_MORE);
 	json_writer_init(&w, &b);
 	json_open(&w, '{');
 	json_member_string(&w, "endpoint", e->name);
@@ -220,17 +221,18 @@ static void accept_job(struct call *c, const struct endpoint *e,
 	log_event(LOG_INFO, "job.accepted", "job", i->job.id, "request",
 		  c->request->request_id, "endpoint", e->name, NULL);
 	i->intake = intake_of(exchange_take_sink(c->x));
+	if (i->intake != NULL)
+		intake_drop_json(i->intake);
 	insertion_start(i);
 	exchange_forget_request(c->x);
 }
 
 /* Validates, and replies or hands the job on. */
 static void resolve_and_accept(struct call *c, struct reply *r,
-			       const struct endpoint *e,
-			       const struct plan *plan,
+			       struct endpoint *e, const struct plan *plan,
 			       const struct run_request *asked)
 {
-	struct insertion *i = insertion_create(c);
+	struct insertion *i = insertion_create(c, e);
 	struct arena *arena = asked->files.given != NULL ? &i->arena : c->arena;
 	struct input_files files = asked->files;
 	struct problem_list errors;

@@ -136,6 +136,10 @@ static bool take_file(struct checker *c, const struct input *in,
 	if (!media_rule_check(&in->rule, &f->facts, f->size_bytes, pointer,
 			      c->errors))
 		return false;
+	/* The rule is another one by now, or that of another plan. */
+	if (f->cut)
+		return bad(c, pointer, "maxBytes",
+			   "was too large when it came; send it again");
 	*file = *f;
 	file->pointer = pointer;
 	file->sha256 = arena_strdup(c->arena, f->sha256);

@@ -22,6 +22,7 @@ struct given_file {
 	const char *sha256;
 	int64_t size_bytes;
 	struct media_facts facts; /* of the whole file, media_file_facts() */
+	bool cut; /* it was not kept whole: too large when it came */
 	/* What it was called, or NULL: tells more where the bytes tell little.
 	 */
 	const char *filename;

@@ -150,3 +150,50 @@ export async function rawSocket(port) {
 	await once(socket, 'connect');
 	return socket;
 }
+
+// A request to the daemon itself, without nginx in between, so that its body
+// comes when a test says so: { socket, body(bytes), end(), answer: promise of
+// {status, text, json} }.
+export async function fastcgi(gate, path, o = {}) {
+	const record = (type, bytes) => {
+		const head = Buffer.from([1, type, 0, 1, 0, 0, 0, 0]);
+		head.writeUInt16BE(bytes.length, 4);
+		return Buffer.concat([head, bytes]);
+	};
+	const length = (n) => n < 128 ? Buffer.from([n]) :
+		Buffer.from([0x80, n >> 16, n >> 8 & 255, n & 255]);
+	const params = Object.entries({
+		REQUEST_METHOD: 'POST', REQUEST_URI: path, REQUEST_SCHEME: 'http',
+		SERVER_ADDR: '127.0.0.1', HTTP_HOST: 'x',
+		CONTENT_TYPE: 'application/json',
+		HTTP_AUTHORIZATION: `Bearer ${o.token ?? gate.token()}`,
+		...o.params }).map(([name, value]) => Buffer.concat([
+		length(name.length), length(value.length), Buffer.from(name),
+		Buffer.from(value)]));
+	const socket = connect(gate.socket);
+	const answer = (async () => {
+		let got = Buffer.alloc(0), text = '';
+		for await (const piece of socket)
+			got = Buffer.concat([got, piece]);
+		while (got.length >= 8) {
+			const n = got.readUInt16BE(4);
+			if (got[1] === 6)
+				text += got.subarray(8, 8 + n);
+			got = got.subarray(8 + n + got[6]);
+		}
+		const end = text.indexOf('\r\n\r\n');
+		const body = text.slice(end + 4);
+		return { status: Number(text.match(/^Status: (\d+)/)?.[1]),
+			text: body, json: /^{/.test(body) ? JSON.parse(body) : undefined };
+	})();
+	answer.catch(() => {});
+	socket.write(Buffer.concat([
+		record(1, Buffer.from([0, 1, 0, 0, 0, 0, 0, 0])),
+		record(4, Buffer.concat(params)), record(4, Buffer.alloc(0))]));
+	const body = (bytes) => {
+		for (let at = 0; at < bytes.length; at += 60000)
+			socket.write(record(5, bytes.subarray(at, at + 60000)));
+	};
+	return { socket, answer, body,
+		end: () => socket.write(record(5, Buffer.alloc(0))) };
+}
