@@ -30,6 +30,15 @@ int64_t slot_time_left(const struct slot *s)
 	return s->job.deadline_at - clock_wall_ms();
 }
 
+int64_t slot_time_for(const struct slot *s, int64_t most)
+{
+	int64_t left = slot_time_left(s);
+
+	if (left > most)
+		left = most;
+	return left > 0 ? left : 1;
+}
+
 void slot_pause(struct slot *s, int64_t ms)
 {
 	struct mail mail;
