@@ -236,11 +236,11 @@ static enum failure fetch_once(struct slot *s, const struct want *w,
 	*again = true;
 	if (!open_fetch(s, w, &f))
 		return FAILURE_INTERNAL;
-	s->fetching = true;
+	s->breakable = true;
 	o = comfy_view(s->client, from, f.max,
 		       slot_time_for(s, s->shared->fetch_ms), fetch_sink, &f,
 		       type);
-	s->fetching = false;
+	s->breakable = false;
 	if (o == COMFY_OK && f.size > 0) {
 		*again = false;
 		return commit(s, &f, w, from, index, out);

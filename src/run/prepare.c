@@ -296,12 +296,12 @@ enum failure prepare_files(struct slot *s)
 	enum failure f = FAILURE_NONE;
 	bool renamed = false;
 
-	s->fetching = true;
+	s->breakable = true;
 	for (size_t i = 0; i < s->input_count && f == FAILURE_NONE; i++) {
 		if (s->inputs[i].of_job.of == NULL)
 			f = prepare_one(s, &s->inputs[i], &renamed);
 	}
-	s->fetching = false;
+	s->breakable = false;
 	if (f == FAILURE_NONE && renamed && !put_in(s))
 		return FAILURE_INTERNAL;
 	return f;

@@ -89,7 +89,7 @@ struct slot {
 	const char *outputs; /* JSON text, for the end */
 	const char *problem; /* JSON text, for the end */
 	const char *detail;  /* better words than the failure's own */
-	bool fetching;	     /* a cancel ends the call under way */
+	bool breakable;	     /* a cancel ends the call under way */
 	bool resumed;	     /* the attempt began before this process did */
 	bool posted;	     /* by this process */
 	bool freed;	     /* it was posted again after freeing memory */
