@@ -23,7 +23,7 @@ const struct config_setting config_settings[] = {
 	{"endpoints", CONFIG_TEXT, AT(endpoints), "/etc/comfygate/endpoints", 0,
 	 0, "Folder of the published workflows, one folder each."},
 	{"state", CONFIG_TEXT, AT(state), "/var/lib/comfygate", 0, 0,
-	 "Folder for the database, output files and our own keys."},
+	 "Folder for the database, files and our own keys."},
 	{"socket", CONFIG_TEXT, AT(socket), "/run/comfygate/comfygate.sock", 0,
 	 0, "FastCGI socket that nginx connects to; mode 0660."},
 	{"public_url", CONFIG_TEXT, AT(public_url), "", 0, 0,
@@ -46,14 +46,16 @@ const struct config_setting config_settings[] = {
 	{"leeway", CONFIG_DURATION, AT(leeway), "30s", 0, 5 * MINUTE,
 	 "How far clocks may differ when `exp` and `nbf` are looked at."},
 	{"max_body_bytes", CONFIG_BYTES, AT(max_body_bytes), "1048576", 1024,
-	 64 * MIB, "Largest request body; keep nginx's above it."},
+	 64 * MIB,
+	 "Largest JSON body of an endpoint without files, and largest "
+	 "sum of a form's texts."},
 	{"max_inline_bytes", CONFIG_BYTES, AT(max_inline_bytes), "33554432",
 	 1024, 256 * MIB,
 	 "Largest JSON body of an endpoint that takes files, with `data:` "
 	 "URIs in it."},
 	{"max_upload_bytes", CONFIG_BYTES, AT(max_upload_bytes), "104857600",
 	 1024, 1024 * GIB,
-	 "Largest upload, and largest form with files; keep nginx's "
+	 "Largest upload, largest form, and largest file by URL; keep nginx's "
 	 "`client_max_body_size` above it."},
 	{"max_uploads_each_bytes", CONFIG_BYTES, AT(max_uploads_each_bytes),
 	 "1073741824", 0, 1024 * GIB,
@@ -76,7 +78,7 @@ const struct config_setting config_settings[] = {
 	{"url_lifetime", CONFIG_DURATION, AT(url_lifetime), "24h", MINUTE,
 	 366 * DAY, "How long a signed URL works, at least."},
 	{"min_free_bytes", CONFIG_BYTES, AT(min_free_bytes), "1073741824", 0,
-	 1024 * GIB, "With less free on disk no job is accepted."},
+	 1024 * GIB, "With less free on disk no job and no file is accepted."},
 	{"keep_jobs", CONFIG_DURATION, AT(keep_jobs), "7d", MINUTE, 366 * DAY,
 	 "How long ended jobs can be read; their files go after `run.keep`."},
 	{"keep_files", CONFIG_DURATION, AT(keep_files), "0s", 0, 366 * DAY,
@@ -102,7 +104,9 @@ const struct config_setting config_settings[] = {
 	{"call_timeout", CONFIG_DURATION, AT(call_timeout), "10s", 100,
 	 5 * MINUTE, "Of one small call to a backend."},
 	{"fetch_timeout", CONFIG_DURATION, AT(fetch_timeout), "10m", SECOND,
-	 DAY, "Of fetching one output file."},
+	 DAY,
+	 "Of fetching one output file from a backend, and of sending one input "
+	 "file there."},
 	{"url_timeout", CONFIG_DURATION, AT(url_timeout), "30s", 100, HOUR,
 	 "Of fetching one input file from the URL that a caller gave."},
 	{"url_http", CONFIG_FLAG, AT(url_http), "false", 0, 0,

@@ -16,8 +16,10 @@
 
 /*
  * The HTTP API: from a request to an answer. One route table (routes.c), one
- * file per resource. All of it runs on the loop thread; the few functions
- * that other threads call say so, and only hand a message to the loop.
+ * file per resource. All of it runs on the loop thread but for intakes
+ * and what waits for the disk, on body threads (intake.h, insertion.h); the few
+ * functions that other threads call say so, and only hand a message to the
+ * loop.
  */
 struct api;
 

@@ -6,10 +6,11 @@
 #include "jobs/job.h"
 
 /*
- * An accepted request on its way into the store. The loop makes it and fills
- * it in; where it brings files, a body thread stores them first; the store
- * thread says what became of the job; the loop answers. It goes from hand to
- * hand and is never shared.
+ * A request to run an endpoint on its way into the store, from before its
+ * inputs are checked, as uploads that it names are pinned then. The loop makes
+ * it and fills it in; once it is accepted and where it brings files, a body
+ * thread stores them first; the store thread says what became of the job; the
+ * loop answers. It goes from hand to hand and is never shared.
  */
 struct insertion {
 	struct api *api;

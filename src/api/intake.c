@@ -241,11 +241,6 @@ struct intake *intake_of(struct body_sink *s)
 	return (struct intake *)(void *)s;
 }
 
-enum intake_kind intake_kind(const struct intake *in)
-{
-	return in->o.kind;
-}
-
 const struct problem *intake_problem(const struct intake *in)
 {
 	return in->why.code != PROBLEM_NONE ? &in->why : NULL;

@@ -51,7 +51,6 @@ struct body_sink *intake_create(const struct intake_options *o);
 struct intake *intake_of(struct body_sink *s);
 void intake_destroy(struct intake *in); /* NULL is fine; drafts are dropped */
 
-enum intake_kind intake_kind(const struct intake *in);
 /* Why the body as a whole is of no use; NULL: it is fine. */
 const struct problem *intake_problem(const struct intake *in);
 /* The inputs as a JSON object, what came as files left out of it or standing

@@ -65,8 +65,8 @@ void access_forget_waiters(struct api *a); /* at the end */
 /* run.c: is new work taken at all? False: it has replied 503. */
 MUST_USE bool open_step(struct call *c);
 
-/* body.c. Whose bodies an intake reads: asked with the head of a request, when
- * its token has been found good. NULL: memory. */
+/* body.c. Whose bodies an intake reads: asked with the head of a request, where
+ * its token has not been found bad. NULL: memory. */
 typedef struct body_sink *body_fn(struct call *c);
 body_fn body_of_run, body_of_upload;
 bool body_is(const struct call *c, const char *type); /* its Content-Type */

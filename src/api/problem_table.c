@@ -8,8 +8,8 @@ static const struct problem_kind table[] = {
 	[PROBLEM_NONE] = {500, "", NULL, "", ""},
 	[PROBLEM_MALFORMED_REQUEST] =
 		{400, "The request is malformed", NULL,
-		 "the body is not strict JSON, or a header or query value is "
-		 "not well formed",
+		 "the body is not strict JSON or no form, or a header or query "
+		 "value is not well formed",
 		 "mend the request"},
 	[PROBLEM_UNAUTHORIZED] = {401, "A valid token is needed", NULL,
 				  "no token, or one that is not valid; "
@@ -42,24 +42,33 @@ static const struct problem_kind table[] = {
 		{410, "Its time is over", NULL,
 		 "the time of a signed URL is over, or its file was deleted",
 		 "read the job; run again"},
-	[PROBLEM_TOO_LARGE] = {413, "The request is too large", NULL,
-			       "the body is past its ceiling", "send less"},
-	[PROBLEM_UNSUPPORTED_MEDIA_TYPE] =
-		{415, "Another content type is needed", NULL,
-		 "the body is not `application/json`; `Accept-Post` names what "
-		 "is taken",
-		 "send one of those"},
+	[PROBLEM_TOO_LARGE] =
+		{413, "The request is too large", NULL,
+		 "the body, or the texts of a form together, are past "
+		 "their ceiling",
+		 "send less; large files by `POST /v1/uploads`"},
+	[PROBLEM_UNSUPPORTED_MEDIA_TYPE] = {415,
+					    "Another content type is needed",
+					    NULL,
+					    "the body is neither JSON nor a "
+					    "form; `Accept-Post` names what "
+					    "is taken",
+					    "send one of those"},
 	[PROBLEM_INVALID_INPUT] =
 		{422, "The inputs are not valid", NULL,
-		 "inputs that the endpoint does not take, all in `errors`",
+		 "inputs that the endpoint does not take, or a URL that led to "
+		 "no file, all in `errors`",
 		 "mend them"},
 	[PROBLEM_IDEMPOTENCY_MISMATCH] =
 		{422, "The key was used with another body", NULL,
 		 "the `Idempotency-Key` came with another body before",
 		 "use a new key"},
-	[PROBLEM_RATE_LIMITED] = {429, "Too many requests", NULL,
-				  "more requests than `limits.rate` allows",
-				  "wait for `Retry-After`"},
+	[PROBLEM_RATE_LIMITED] =
+		{429, "Too many requests", NULL,
+		 "more requests than `limits.rate` allows, or more "
+		 "uploads than one owner may have",
+		 "wait for `Retry-After`; an upload goes at its "
+		 "`expires_at`"},
 	[PROBLEM_TOO_MANY_JOBS] = {429, "Too many jobs at once", "5",
 				   "as many jobs of this endpoint in work as "
 				   "`limits.concurrency` allows",
@@ -69,8 +78,9 @@ static const struct problem_kind table[] = {
 			      "tell the operator, with `request_id`"},
 	[PROBLEM_WORKFLOW_FAILED] =
 		{502, "The workflow failed", NULL,
-		 "ComfyUI ran the workflow and a node failed",
-		 "tell the operator"},
+		 "ComfyUI ran the workflow and a node failed; `errors` names "
+		 "the field of a file that could not be read",
+		 "another file, or tell the operator"},
 	[PROBLEM_WORKFLOW_REJECTED] =
 		{502, "The workflow was refused", NULL,
 		 "ComfyUI refused the workflow; `errors` names the caller's "
@@ -85,10 +95,11 @@ static const struct problem_kind table[] = {
 				"no server is set up for the endpoint, or none "
 				"could be reached in all attempts",
 				"wait for `Retry-After`"},
-	[PROBLEM_QUEUE_FULL] = {503, "The queue is full", "10",
-				"too many jobs or callers wait, or there is no "
-				"room for results",
-				"wait for `Retry-After`"},
+	[PROBLEM_QUEUE_FULL] =
+		{503, "The queue is full", "10",
+		 "too many jobs or callers wait, too many files are "
+		 "on their way, or there is no room for them",
+		 "wait for `Retry-After`"},
 	[PROBLEM_OUT_OF_MEMORY] = {503, "Not enough memory to run this", "30",
 				   "the GPU's memory did not suffice, on any "
 				   "server that was tried",

@@ -80,18 +80,38 @@ char *file_read(const char *path, size_t max, size_t *len, struct problem *why)
 	return all;
 }
 
-static bool write_all(int fd, const char *bytes, size_t len)
+/* One write or pwrite, told in errno where it gave nothing. */
+static bool moved_on(ssize_t done, const char **at, size_t *left)
 {
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		bytes += n;
-		len -= (size_t)n;
+	if (done <= 0) {
+		if (done == 0)
+			errno = ENOSPC;
+		return errno == EINTR;
 	}
+	*at += done;
+	*left -= (size_t)done;
+	return true;
+}
+
+bool file_write_all(int fd, const void *bytes, size_t n)
+{
+	const char *at = bytes;
+
+	while (n > 0)
+		if (!moved_on(write(fd, at, n), &at, &n))
+			return false;
+	return true;
+}
+
+bool file_write_at(int fd, const void *bytes, size_t n, int64_t offset)
+{
+	const char *at = bytes;
+
+	while (n > 0)
+		if (!moved_on(pwrite(fd, at, n,
+				     offset + (at - (const char *)bytes)),
+			      &at, &n))
+			return false;
 	return true;
 }
 
@@ -130,7 +150,7 @@ bool file_write(const char *path, const void *bytes, size_t len, mode_t mode,
 		failed(why, path, "cannot be created");
 		goto out;
 	}
-	good = write_all(fd, bytes, len) && fchmod(fd, mode) == 0 &&
+	good = file_write_all(fd, bytes, len) && fchmod(fd, mode) == 0 &&
 	       fsync(fd) == 0;
 	if (!good)
 		failed(why, path, "cannot be written");

@@ -23,6 +23,11 @@ MUST_USE char *file_read(const char *path, size_t max, size_t *len,
  * folder. */
 MUST_USE bool file_write(const char *path, const void *bytes, size_t len,
 			 mode_t mode, struct problem *why);
+/* Of an open file: all of them, where it stands, or at that offset, which
+ * leaves it standing where it does. False: errno says why. */
+MUST_USE bool file_write_all(int fd, const void *bytes, size_t n);
+MUST_USE bool file_write_at(int fd, const void *bytes, size_t n,
+			    int64_t offset);
 MUST_USE bool file_make_dirs(const char *path, mode_t mode,
 			     struct problem *why);
 MUST_USE bool file_sync_dir(const char *path, struct problem *why);

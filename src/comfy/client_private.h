@@ -52,7 +52,9 @@ void comfy_note(struct comfy_client *c, const char *fmt, ...) PRINTF(2, 3);
 MUST_USE struct json_doc *comfy_json(struct comfy_client *c, const char *path,
 				     struct web_answer *answer);
 
-/* The path and query of GET or HEAD /view. */
+/* The path and query of GET or HEAD /view, into a buf of that size at most, so
+ * that a base URL fits before it. */
+#define VIEW_QUERY_MAX 3500
 void view_query(struct buf *to, const struct history_file *file);
 
 /* What the answer of POST /prompt says about the graph, by whatever dialect;

@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "comfy/client_private.h"
 
-#define QUERY_MAX  3500
 #define FORM_MAX   8192
 #define ANSWER_MAX (64 * 1024)
 /* A name on the server's disk; ext4 and NTFS take 255. */
@@ -49,7 +48,7 @@ enum comfy_outcome comfy_held(struct comfy_client *c, const char *subfolder,
 	enum comfy_outcome o;
 
 	*size = -1;
-	buf_init(&path, QUERY_MAX);
+	buf_init(&path, VIEW_QUERY_MAX);
 	view_query(&path, &file);
 	if (buf_over(&path)) {
 		buf_finish(&path);

@@ -6,8 +6,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-#define QUERY_MAX 3500
-
 /* Tells a sink that gave up (our disk) from a call that was stopped. */
 struct pipe {
 	bool (*sink)(void *, const void *, size_t);
@@ -90,7 +88,7 @@ enum comfy_outcome comfy_view(struct comfy_client *c,
 	enum comfy_outcome o;
 
 	content_type[0] = '\0';
-	buf_init(&path, QUERY_MAX);
+	buf_init(&path, VIEW_QUERY_MAX);
 	view_query(&path, file);
 	if (buf_over(&path)) {
 		buf_finish(&path);

@@ -12,7 +12,7 @@
 /*
  * The only user of libfcgi. It reads requests from a descriptor and waits
  * there for what is missing, so it is never given a connection: once the
- * request is whole (http/frames.h), BEGIN_REQUEST and the parameters are put
+ * head is whole (http/frames.h), BEGIN_REQUEST and the parameters are put
  * into a small file in memory and libfcgi parses that. It cannot wait, finds
  * the end of the file where the bytes lie, and its buffers are freed before
  * the request is handled. One per loop thread.

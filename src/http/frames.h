@@ -12,7 +12,7 @@
  * request from them: its parameters (not yet looked into) and its body. Pure:
  * it is fed whatever has arrived, byte by byte if need be, so that no thread
  * ever waits in read() for the rest of a request. What the parameters say is
- * for libfcgi (http/fastcgi.c) once the request is whole.
+ * for libfcgi (http/fastcgi.c) once the head is whole.
  *
  *	01 01 00 01 00 08 00 00   BEGIN_REQUEST, id 1, 8 bytes
  *	00 01 01 00 00 00 00 00   responder, keep the connection

@@ -203,7 +203,6 @@ struct blob_draft *blob_begin(struct blobs *b, int64_t max_bytes,
 bool blob_write(void *draft, const void *bytes, size_t n)
 {
 	struct blob_draft *d = draft;
-	const unsigned char *p = bytes;
 
 	assert(d->digest != NULL);
 	if (d->error != 0 || d->too_large)
@@ -212,20 +211,12 @@ bool blob_write(void *draft, const void *bytes, size_t n)
 		d->too_large = true;
 		return false;
 	}
-	digest_add(d->digest, p, n);
-	while (n > 0) {
-		ssize_t done = pwrite(d->fd, p, n, d->size);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0) {
-			d->error = done < 0 ? errno : ENOSPC;
-			return false;
-		}
-		d->size += done;
-		p += done;
-		n -= (size_t)done;
+	digest_add(d->digest, bytes, n);
+	if (!file_write_at(d->fd, bytes, n, d->size)) {
+		d->error = errno;
+		return false;
 	}
+	d->size += (int64_t)n;
 	return true;
 }
 

@@ -171,7 +171,6 @@ fail:
 bool file_sink_write(void *sink, const void *bytes, size_t n)
 {
 	struct file_sink *s = sink;
-	const unsigned char *p = bytes;
 
 	if (s->error != 0)
 		return false;
@@ -179,20 +178,12 @@ bool file_sink_write(void *sink, const void *bytes, size_t n)
 		s->error = EFBIG;
 		return false;
 	}
-	digest_add(s->digest, p, n);
-	while (n > 0) {
-		ssize_t done = write(s->fd, p, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0) {
-			s->error = done < 0 ? errno : ENOSPC;
-			return false;
-		}
-		s->size += done;
-		p += done;
-		n -= (size_t)done;
+	digest_add(s->digest, bytes, n);
+	if (!file_write_all(s->fd, bytes, n)) {
+		s->error = errno;
+		return false;
 	}
+	s->size += (int64_t)n;
 	return true;
 }
 

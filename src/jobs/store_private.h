@@ -6,18 +6,18 @@
 #include <stddef.h>
 
 #include "base/box.h"
+#include "base/tally.h"
 #include "jobs/db.h"
 #include "jobs/job_files.h"
 #include "jobs/store.h"
-#include "base/tally.h"
 
 /*
  * Inside the store: store.c is the thread (what has queued up becomes one
- * transaction), store_insert.c, store_ask.c, store_work.c, store_fetch.c and
- * store_uploads.c the operations (with
- * store_retention.c, how long files live), store_claims.c who waits for a job,
- * store_notes.c what need not be waited for, store_names.c which blobs are
- * named. Only the functions of store.h are called from other threads.
+ * transaction), store_insert.c, store_ask.c, store_work.c, store_fetch.c,
+ * store_uploads.c and store_retention.c the operations, store_claims.c who
+ * waits for a job, store_notes.c what need not be waited for, store_limits.c
+ * the counts behind the limits, store_names.c which blobs are named. Only the
+ * functions of store.h are called from other threads.
  *
  * What the store keeps in memory beside the database (counts, orphans, notes)
  * goes back to what it was when a transaction fails: it is marked while the

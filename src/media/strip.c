@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "media/parts.h"
 
 int64_t strip_left(const struct strip *s)
@@ -62,18 +63,7 @@ bool strip_skip(struct strip *s, int64_t n)
 static bool write_at(struct strip *s, int64_t at, const unsigned char *p,
 		     size_t n)
 {
-	while (n > 0) {
-		ssize_t done = pwrite(s->out, p, n, at);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return disk_failed(s, "writing");
-		p += done;
-		at += done;
-		n -= (size_t)done;
-	}
-	return true;
+	return file_write_at(s->out, p, n, at) || disk_failed(s, "writing");
 }
 
 static bool flush_held(struct strip *s)

@@ -1,9 +1,9 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "jobs/outputs.h"
@@ -32,21 +32,6 @@ struct fetch {
 	bool local; /* our disk took it not */
 };
 
-static bool write_all(int fd, const char *bytes, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = write(fd, bytes, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return false;
-		bytes += done;
-		n -= (size_t)done;
-	}
-	return true;
-}
-
 static bool fetch_sink(void *ctx, const void *bytes, size_t n)
 {
 	struct fetch *f = ctx;
@@ -56,7 +41,7 @@ static bool fetch_sink(void *ctx, const void *bytes, size_t n)
 	if (f->too_large)
 		return false;
 	f->local = f->sink != NULL ? !file_sink_write(f->sink, bytes, n)
-				   : !write_all(f->scratch, bytes, n);
+				   : !file_write_all(f->scratch, bytes, n);
 	return !f->local;
 }
 
@@ -245,18 +230,17 @@ static enum failure fetch_once(struct slot *s, const struct want *w,
 			       struct output_file *out, bool *again)
 {
 	struct fetch f = {.max = s->shared->max_output_bytes};
-	int64_t left = slot_time_left(s);
-	int64_t ms = left < s->shared->fetch_ms ? left : s->shared->fetch_ms;
 	enum comfy_outcome o;
 	char type[128];
 
 	*again = true;
 	if (!open_fetch(s, w, &f))
 		return FAILURE_INTERNAL;
-	s->fetching = true;
-	o = comfy_view(s->client, from, f.max, ms > 0 ? ms : 1, fetch_sink, &f,
+	s->breakable = true;
+	o = comfy_view(s->client, from, f.max,
+		       slot_time_for(s, s->shared->fetch_ms), fetch_sink, &f,
 		       type);
-	s->fetching = false;
+	s->breakable = false;
 	if (o == COMFY_OK && f.size > 0) {
 		*again = false;
 		return commit(s, &f, w, from, index, out);

@@ -133,16 +133,6 @@ struct errand {
 	struct errand *picture; /* of a picture with its mask: without it */
 };
 
-/* At most, and not past the job's own time. */
-static int64_t time_for(const struct slot *s, int64_t most)
-{
-	int64_t left = slot_time_left(s);
-
-	if (left > most)
-		left = most;
-	return left > 0 ? left : 1;
-}
-
 /* This file, and no other one of the request, was the cause. */
 static enum failure untaken(struct slot *s, const struct input_file *in,
 			    bool too_large)
@@ -201,7 +191,7 @@ static enum failure send_alone(struct errand *e)
 	if (u.fd < 0)
 		return by_outcome(s, COMFY_LOCAL);
 	o = comfy_upload(s->client, &u,
-			 time_for(s, e->until - clock_monotonic_ms()),
+			 slot_time_for(s, e->until - clock_monotonic_ms()),
 			 &s->arena, &e->name, &e->subfolder, &too_large);
 	close(u.fd);
 	log_event(LOG_INFO, "file.uploaded", "job", s->job.id, "backend",
@@ -222,7 +212,7 @@ static enum failure look(struct errand *e, bool *there)
 	int64_t size;
 	enum comfy_outcome o =
 		comfy_held(s->client, e->subfolder, e->name,
-			   time_for(s, s->shared->call_ms), &size);
+			   slot_time_for(s, s->shared->call_ms), &size);
 	bool whole = e->size >= 0 ? size == e->size : size > 0;
 
 	if (size < 0) /* not told: then what was sent has to be believed */
@@ -306,12 +296,12 @@ enum failure prepare_files(struct slot *s)
 	enum failure f = FAILURE_NONE;
 	bool renamed = false;
 
-	s->fetching = true;
+	s->breakable = true;
 	for (size_t i = 0; i < s->input_count && f == FAILURE_NONE; i++) {
 		if (s->inputs[i].of_job.of == NULL)
 			f = prepare_one(s, &s->inputs[i], &renamed);
 	}
-	s->fetching = false;
+	s->breakable = false;
 	if (f == FAILURE_NONE && renamed && !put_in(s))
 		return FAILURE_INTERNAL;
 	return f;

@@ -30,6 +30,15 @@ int64_t slot_time_left(const struct slot *s)
 	return s->job.deadline_at - clock_wall_ms();
 }
 
+int64_t slot_time_for(const struct slot *s, int64_t most)
+{
+	int64_t left = slot_time_left(s);
+
+	if (left > most)
+		left = most;
+	return left > 0 ? left : 1;
+}
+
 void slot_pause(struct slot *s, int64_t ms)
 {
 	struct mail mail;
@@ -79,7 +88,7 @@ static bool abandon_call(void *ctx)
 {
 	struct slot *s = ctx;
 
-	return slot_leaving(s) || (s->fetching && slot_canceled(s));
+	return slot_leaving(s) || (s->breakable && slot_canceled(s));
 }
 
 static void job_begin(struct slot *s)
@@ -186,7 +195,7 @@ static void between_jobs(struct slot *s)
 	s->history = (struct history){0};
 	s->resumed = s->posted = s->have_history = false;
 	s->freed = s->put_again = false;
-	s->prompt_tried = s->counted = s->fetching = false;
+	s->prompt_tried = s->counted = s->breakable = false;
 	s->prompt = NULL;
 	s->early = NULL;
 	s->unsynced = (struct files_unsynced){0};

@@ -89,7 +89,7 @@ struct slot {
 	const char *outputs; /* JSON text, for the end */
 	const char *problem; /* JSON text, for the end */
 	const char *detail;  /* better words than the failure's own */
-	bool fetching;	     /* a cancel ends the call under way */
+	bool breakable;	     /* a cancel ends the call under way */
 	bool resumed;	     /* the attempt began before this process did */
 	bool posted;	     /* by this process */
 	bool freed;	     /* it was posted again after freeing memory */
@@ -111,6 +111,8 @@ bool slot_leaving(const struct slot *s);
 bool slot_canceled(struct slot *s);
 /* Milliseconds until the job's deadline; INT64_MAX / 2 when it has none. */
 int64_t slot_time_left(const struct slot *s);
+/* For one call: most, and not past the job's own time; 1 at the least. */
+int64_t slot_time_for(const struct slot *s, int64_t most);
 /* Sleeps, but wakes for a cancel or a stop. */
 void slot_pause(struct slot *s, int64_t ms);
 

@@ -140,7 +140,9 @@ static void begin(struct run *r, struct cache *c)
 	bool first = true;
 	size_t i;
 
+	pthread_mutex_lock(&r->w->lock);
 	r->job->start_time = clock_ms();
+	pthread_mutex_unlock(&r->w->lock);
 	str_char(&s, '{');
 	stamp(&s, r);
 	emit_message(r, "execution_start", s.p, EMIT_TO_CLIENT);
@@ -476,9 +478,8 @@ static void report_error(struct run *r)
 	str_puts(&s, "]");
 	str_printf(&s, ", \"timestamp\": %lld}", (long long)clock_ms());
 	emit_message(r, "execution_error", s.p, EMIT_TO_CLIENT);
-	str_puts(&r->job->error, s.p);
-	str_free(&s);
-	r->job->end = "failed";
+	r->error = s;
+	r->end = "failed";
 }
 
 static void report_interrupted(struct run *r)
@@ -492,7 +493,7 @@ static void report_interrupted(struct run *r)
 	str_printf(&s, ", \"timestamp\": %lld}", (long long)clock_ms());
 	emit_message(r, "execution_interrupted", s.p, EMIT_TO_ALL);
 	str_free(&s);
-	r->job->end = "cancelled";
+	r->end = "cancelled";
 }
 
 static void report_success(struct run *r)
@@ -503,7 +504,7 @@ static void report_success(struct run *r)
 	stamp(&s, r);
 	emit_message(r, "execution_success", s.p, EMIT_TO_CLIENT);
 	str_free(&s);
-	r->job->end = "completed";
+	r->end = "completed";
 }
 
 /* a file as it is, a text cut short; closed by '}' either way */
@@ -524,9 +525,8 @@ static void preview_item(struct str *s, const struct jv *item)
 }
 
 /* for /api/jobs: how many outputs there are, and the first of them */
-static void count_outputs(struct run *r)
+static void count_outputs(struct job *j)
 {
-	struct job *j = r->job;
 	struct str all = {0};
 	const struct jv *node, *kind, *item;
 	struct jdoc *d;
@@ -553,6 +553,19 @@ static void count_outputs(struct run *r)
 	json_free(d);
 }
 
+/* From here on others read what the job has; until now only its worker did. */
+static void show_end(struct run *r)
+{
+	struct job *j = r->job;
+
+	pthread_mutex_lock(&r->w->lock);
+	j->error = r->error;
+	j->end_time = clock_ms();
+	count_outputs(j);
+	j->end = r->end;
+	pthread_mutex_unlock(&r->w->lock);
+}
+
 bool execute(struct world *w, unsigned generation, struct cache *cache,
 	     struct job *j)
 {
@@ -573,8 +586,7 @@ bool execute(struct world *w, unsigned generation, struct cache *cache,
 			report_error(&r);
 		else
 			report_success(&r);
-		j->end_time = clock_ms();
-		count_outputs(&r);
+		show_end(&r);
 	}
 	tear_down(&r);
 	return !r.dead;

@@ -42,6 +42,9 @@ struct run {
 	bool raised, interrupted, dead;
 	char *exc_type, *exc_message;
 	bool exc_tip; /* add the out-of-memory advice */
+	/* how it ended; the job's from then on */
+	const char *end;
+	struct str error;
 };
 
 /* inputs of the node; the defaults are used when the input is not there */

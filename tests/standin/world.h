@@ -30,7 +30,8 @@ struct job {
 	bool pnginfo_null;   /* spoils /api/jobs, as in the real one */
 	struct strv targets; /* output nodes to execute */
 	int64_t create_time;
-	/* results */
+	/* results; outputs, meta and messages the worker's alone until `end` is
+	 * set */
 	int64_t start_time, end_time;
 	const char *end; /* completed, failed, cancelled */
 	struct str messages, outputs, meta, error;
