@@ -14,7 +14,8 @@
 #include "input/resolve.h"
 #include "jobs/job_files.h"
 
-#define FILES_TEXT_MAX (1024 * 1024)
+/* More than any body can say of files, its URLs escaped. */
+#define FILES_TEXT_MAX ((size_t)256 << 20)
 #define DRY_RUN_MORE   4096 /* beside the inputs */
 
 static uint64_t random_bits(void *ctx)

@@ -95,13 +95,15 @@ summary() {
 	sort -k1,1 -k3,3n "$dir/uploads/results" | awk -v bytes=$upload_bytes '
 		{ took[$1, ++count[$1]] = $3 / $2
 		  nginx[$1] += $4 / $2; daemon[$1] += $5 / $2 }
-		function middle(kind) {
-			return (took[kind, int((count[kind] + 1) / 2)] +
-				took[kind, int((count[kind] + 2) / 2)]) / 2
+		function middle(kind,  n) {
+			n = count[kind]
+			return (took[kind, int((n + 1) / 2)] \
+				+ took[kind, int((n + 2) / 2)]) / 2
 		}
 		function share(kind, of, text) {
-			return of in count ? sprintf(", %.2f of %s",
-				middle(of) / middle(kind), text) : ""
+			if (of in count)
+				return sprintf(", %.2f of %s",
+					middle(of) / middle(kind), text)
 		}
 		function line(kind, text, shares) {
 			if (kind in count)
@@ -152,7 +154,7 @@ uploads() {
 		fi
 	done
 	has_dav || echo "  nginx has no dav module: nothing to compare with"
-	summary
+	summary || die "no figures of the uploads"
 	echo "  daemon: $idle KB idle, $alone KB at most with one at a time," \
 		"$(memory VmHWM) KB with four"
 	rm -r "$dir/uploads"
