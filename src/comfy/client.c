@@ -41,6 +41,20 @@ const char *comfy_detail(const struct comfy_client *c)
 	return c->detail;
 }
 
+bool comfy_turned_away(int status)
+{
+	switch (status) {
+	case 401:
+	case 403:
+	case 404:
+	case 405:
+	case 429:
+		return true;
+	default:
+		return status >= 300 && status <= 399;
+	}
+}
+
 void comfy_note(struct comfy_client *c, const char *fmt, ...)
 {
 	va_list ap;

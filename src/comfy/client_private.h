@@ -45,6 +45,8 @@ enum comfy_outcome comfy_get(struct comfy_client *c, const char *path,
 			     int64_t until_ms, struct web_answer *answer);
 enum comfy_outcome comfy_post(struct comfy_client *c, const char *path,
 			      const char *body, int64_t until_ms);
+/* At the door, by that status of a POST: by a proxy, or it is no ComfyUI. */
+bool comfy_turned_away(int status);
 /* What comfy_detail() will say. */
 void comfy_note(struct comfy_client *c, const char *fmt, ...) PRINTF(2, 3);
 /* The answer's body as JSON, or NULL with a note. Changes the body: see

@@ -191,20 +191,11 @@ static enum comfy_outcome by_answer(struct comfy_client *c,
 		return rejected(c, answer, a, out);
 	case 413:
 		return COMFY_REJECTED;
-	case 401:
-	case 403:
-	case 404:
-	case 405:
-	case 429:
-		/* Turned away at the door: by a proxy, or it is no ComfyUI. */
-		return COMFY_UNREACHABLE;
 	default:
-		break;
+		/* 500 may have queued it (s41); a proxy says 502 and 504. */
+		return comfy_turned_away(answer->status) ? COMFY_UNREACHABLE
+							 : COMFY_UNCERTAIN;
 	}
-	if (answer->status >= 300 && answer->status <= 399)
-		return COMFY_UNREACHABLE;
-	/* 500 may have queued it (s41), 502 and 504 come from a proxy. */
-	return COMFY_UNCERTAIN;
 }
 
 enum comfy_outcome comfy_submit(struct comfy_client *c, const char *prompt,

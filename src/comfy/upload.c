@@ -20,16 +20,13 @@ static enum comfy_outcome held_by(const struct web_answer *answer,
 	case 200:
 		*size = answer->length;
 		return COMFY_OK;
-	case 401:
-	case 403:
-	case 429:
-		return COMFY_UNREACHABLE; /* at the door, as in submit.c */
+	case 404:
+	case 405:
+		return COMFY_MISSING;
 	default:
-		break;
+		return comfy_turned_away(answer->status) ? COMFY_UNREACHABLE
+							 : COMFY_MISSING;
 	}
-	if (answer->status >= 300 && answer->status <= 399)
-		return COMFY_UNREACHABLE;
-	return COMFY_MISSING;
 }
 
 enum comfy_outcome comfy_held(struct comfy_client *c, const char *subfolder,
@@ -168,22 +165,15 @@ static enum comfy_outcome refused(const struct comfy_upload *u, int status,
 	case 413:
 		*too_large = true;
 		return COMFY_REJECTED;
-	case 401:
-	case 403:
-	case 404:
-	case 405:
-	case 429:
-		return COMFY_UNREACHABLE; /* at the door, as in submit.c */
 	case 500:
 		/* An image that is none, or not as large as its picture, is an
 		 * exception there; other files are not looked at (s22, s23). */
 		return u->mask_of_name != NULL ? COMFY_REJECTED
 					       : COMFY_UNCERTAIN;
 	default:
-		break;
+		return comfy_turned_away(status) ? COMFY_UNREACHABLE
+						 : COMFY_UNCERTAIN;
 	}
-	return status >= 300 && status <= 399 ? COMFY_UNREACHABLE
-					      : COMFY_UNCERTAIN;
 }
 
 enum comfy_outcome comfy_upload(struct comfy_client *c,

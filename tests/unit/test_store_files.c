@@ -42,9 +42,9 @@ int fsync(int fd)
 	return note_sync(fd) ? (int)syscall(SYS_fsync, fd) : -1;
 }
 
-int fdatasync(int fd)
+int fdatasync(int fildes)
 {
-	return note_sync(fd) ? (int)syscall(SYS_fdatasync, fd) : -1;
+	return note_sync(fildes) ? (int)syscall(SYS_fdatasync, fildes) : -1;
 }
 
 static struct rig r;
