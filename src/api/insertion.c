@@ -18,7 +18,6 @@ struct insertion *insertion_create(struct call *c, struct endpoint *e)
 	i->api = c->api;
 	i->endpoint = endpoint_keep(e);
 	i->ticket = exchange_ticket(c->x);
-	i->job.owner = c->who->owner;
 	return i;
 }
 

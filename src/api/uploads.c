@@ -11,6 +11,8 @@
 /* POST /v1/uploads: a file ahead of the job that uses it. */
 
 #define UPLOAD_TEXT_MAX 4096
+/* When one who has no room for uploads may look again. */
+#define ROOM_AGAIN_S "600"
 
 /* A file on its way into the store. From the heap; it goes from the loop to a
  * body thread, to the store thread and back. */
@@ -62,20 +64,23 @@ static void stored(void *arg)
 {
 	struct storing *s = arg;
 	struct exchange *x = server_exchange(s->api->server, s->ticket);
+	struct reply r = {0};
 
 	if (x == NULL) {
 		storing_free(s);
 		return;
 	}
-	if (s->outcome == STORE_DONE)
+	if (s->outcome == STORE_DONE) {
 		reply_upload(x, &s->upload, &s->arena);
-	else if (s->outcome == STORE_TOO_MANY)
-		answer_problem(x, NULL, PROBLEM_RATE_LIMITED,
+	} else if (s->outcome == STORE_TOO_MANY) {
+		reply_header(&r, "Retry-After", ROOM_AGAIN_S);
+		answer_problem(x, &r, PROBLEM_RATE_LIMITED,
 			       "your uploads take all the room that one may "
 			       "have; each goes at its expires_at");
-	else
+	} else {
 		answer_problem(x, NULL, PROBLEM_QUEUE_FULL,
 			       "the file could not be stored");
+	}
 	storing_free(s);
 }
 

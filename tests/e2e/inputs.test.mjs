@@ -425,6 +425,9 @@ test('uploads: a form, a ceiling, a share for each', async () => {
 		statuses.push((await gate.call('/v1/uploads', { token,
 			body: Buffer.alloc(4000000, i) })).status);
 	assert.deepEqual(statuses, [201, 201, 429]);
+	const over = await gate.call('/v1/uploads', { token,
+		body: Buffer.alloc(4000000, 9) });
+	assert.match(over.headers.get('retry-after'), /^\d+$/);
 });
 
 test('who may not come in has nothing stored', async () => {
