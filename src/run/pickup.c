@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -326,6 +327,37 @@ static void store_files(struct pickup *p, struct store *store)
 		  NULL);
 }
 
+static bool facts_of(struct blobs *blobs, const struct job_file *f,
+		     struct media_facts *out)
+{
+	int fd = blobs_file(blobs, f->sha256);
+	bool good = fd >= 0 && media_file_facts(fd, out);
+
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+/* A mask has the size of its picture: where one of them came only now, nobody
+ * could see that before. Not told is what the size is, as either may come from
+ * inside. */
+static void check_masks(struct pickup *p, struct blobs *blobs)
+{
+	for (size_t i = 0; i < p->file_count * p->file_count; i++) {
+		const struct job_file *mask = &p->files[i / p->file_count];
+		const struct job_file *picture = &p->files[i % p->file_count];
+		struct media_facts m, of;
+
+		if (mask->of != NULL && strcmp(mask->of, picture->field) == 0 &&
+		    facts_of(blobs, mask, &m) &&
+		    facts_of(blobs, picture, &of) &&
+		    (m.width != of.width || m.height != of.height))
+			problem_list_add(&p->errors, mask->field, "of",
+					 "must have the size of \"%s\"",
+					 picture->field + 1);
+	}
+}
+
 static void begin_again(struct pickup *p)
 {
 	p->open = p->count;
@@ -359,6 +391,10 @@ enum pickup_end pickup_finish(struct pickup *p, struct store *store,
 	for (size_t i = 0; good && i < n; i++)
 		fill(p, &p->downloads[i], names[i]);
 	if (good)
+		check_masks(p, blobs);
+	if (good && p->errors.count > 0)
+		fail(p, store);
+	else if (good)
 		store_files(p, store);
 	for (size_t i = 0; i < n; i++)
 		blobs_unpin(blobs, names[i]);

@@ -316,6 +316,18 @@ for (const [name, parts, status, pointer] of badForms)
 				r.text);
 	});
 
+test('a mask is held against a picture that came by its URL', async () => {
+	const ask = (width, height) => form('/v1/cutout', [
+		['photo', `${site}/photo.png`],
+		['hole', png(width, height, () => [1, 2, 3, 4])]]);
+	const r = await ask(5, 5);
+	assert.equal(r.status, 422, r.text);
+	assert.equal(r.json.errors[0].pointer, '/hole');
+	assert.match(r.json.errors[0].detail, /the size of "photo"/);
+	const good = await ask(8, 6);
+	assert.equal(good.status, 200, good.text);
+});
+
 test('what is no form is told', async () => {
 	const bad = async (type, body) => {
 		const r = await gate.call('/v1/restyle', { body,
