@@ -23,6 +23,8 @@
 #define FILE_MODE 0600
 #define NAME_SIZE 80 /* "ab/<sha256>", "draft-<uuid>-<number>" */
 #define DRAFT	  "draft-"
+/* As often the disk is set to work while a large one is on its way. */
+#define FLUSH_EVERY ((int64_t)4 << 20)
 
 struct blobs {
 	char *root;
@@ -45,6 +47,7 @@ struct blob_draft {
 	int error; /* errno of the first failure to write */
 	bool too_large;
 	int64_t size, max;
+	int64_t flushed;       /* bytes that the disk was told to write */
 	struct digest *digest; /* NULL: sha256 is known */
 	char sha256[DIGEST_HEX_SIZE];
 };
@@ -200,6 +203,19 @@ struct blob_draft *blob_begin(struct blobs *b, int64_t max_bytes,
 	return d;
 }
 
+/* Not waited for: the fsync of the commit is, which then finds little left, and
+ * tells what goes wrong here. */
+static void begin_flush(struct blob_draft *d)
+{
+	int64_t whole = d->size / FLUSH_EVERY * FLUSH_EVERY;
+
+	if (whole == d->flushed)
+		return;
+	(void)sync_file_range(d->fd, d->flushed, whole - d->flushed,
+			      SYNC_FILE_RANGE_WRITE);
+	d->flushed = whole;
+}
+
 bool blob_write(void *draft, const void *bytes, size_t n)
 {
 	struct blob_draft *d = draft;
@@ -226,6 +242,7 @@ bool blob_write(void *draft, const void *bytes, size_t n)
 		p += done;
 		n -= (size_t)done;
 	}
+	begin_flush(d);
 	return true;
 }
 

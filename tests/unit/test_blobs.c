@@ -117,6 +117,40 @@ static void whole_or_not_at_all(void)
 	ok(loose() == 2, "two names were let go of");
 }
 
+/* Past the size from which on the disk is set to work early, in odd pieces. */
+static void large(void)
+{
+	enum { SIZE = 9 * 1000 * 1000 + 1, PIECE = 100003 };
+	unsigned char *bytes = mem_alloc(SIZE), *back = mem_alloc(SIZE);
+	char sha[DIGEST_HEX_SIZE], hex[DIGEST_HEX_SIZE];
+	unsigned char sum[DIGEST_SIZE];
+	struct problem why = {0};
+	struct blob_draft *d = draft(SIZE);
+	bool good = true;
+	int64_t size = 0;
+	int fd;
+
+	digest_random(bytes, SIZE);
+	for (size_t at = 0; at < SIZE; at += PIECE)
+		good = good &&
+		       blob_write(d, bytes + at,
+				  SIZE - at < PIECE ? SIZE - at : PIECE);
+	ok(good && blob_commit(d, sha, &size, &why) && size == SIZE,
+	   "a large one");
+	digest_sha256(bytes, SIZE, sum);
+	digest_hex(sum, hex);
+	is_str(sha, hex, "its name");
+	fd = blobs_file(b, sha);
+	ok(fd >= 0 && pread(fd, back, SIZE, 0) == SIZE &&
+		   memcmp(bytes, back, SIZE) == 0,
+	   "its bytes");
+	close(fd);
+	blobs_unpin(b, sha);
+	ok(blobs_remove_unpinned(b, sha) && loose() == 1, "removed again");
+	free(bytes);
+	free(back);
+}
+
 static void not_taken(void)
 {
 	char sha[DIGEST_HEX_SIZE];
@@ -378,6 +412,7 @@ int main(void)
 	store_close(r.store);
 	r.store = NULL;
 	whole_or_not_at_all();
+	large();
 	not_taken();
 	damaged();
 	pins();
