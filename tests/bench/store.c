@@ -27,6 +27,7 @@
  *	store [JOBS [FOLDER]]	jobs a round, 4000; where, /tmp
  */
 #define PROMPT_BYTES 20000
+#define OUTPUT_BYTES 183201
 #define THREADS_MAX  64
 #define FAR_MS	     60000
 
@@ -140,8 +141,8 @@ static bool job_in_steps(struct round *r)
 	pthread_mutex_unlock(&r->lock);
 	pthread_mutex_lock(&r->lock);
 	good = good && db_begin(r->db) &&
-	       step(r, db_end(r->db, mine.id, PHASE_SUCCEEDED, outputs, NULL,
-			      now));
+	       step(r, db_end(r->db, mine.id, PHASE_SUCCEEDED, outputs,
+			      OUTPUT_BYTES, NULL, now));
 	pthread_mutex_unlock(&r->lock);
 	arena_finish(&a);
 	return good;
@@ -173,7 +174,7 @@ static bool batch_in_steps(struct round *r, struct job *j, unsigned n)
 	good = db_commit(r->db) && db_begin(r->db) && good;
 	for (unsigned i = 0; i < n; i++)
 		good = good && db_end(r->db, j[i].id, PHASE_SUCCEEDED, outputs,
-				      NULL, now);
+				      OUTPUT_BYTES, NULL, now);
 	good = db_commit(r->db) && good;
 	db_checkpoint(r->db, false);
 	return good;
