@@ -1,7 +1,7 @@
 #!/bin/sh
 # `make bench`: the figures of docs/benchmarks.md, on this machine, in one run.
 # Client, nginx, daemon and stand-in share its cores: look at ratios and at CPU
-# per job. JOBS, CALLERS, WAITERS, SLOTS change the sizes.
+# per job. JOBS, CALLERS, WAITERS, SLOTS, TURNS change the sizes.
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=$top/${BUILD:-build}
@@ -64,6 +64,9 @@ threads_ms() {
 		sort
 }
 
+# shellcheck source=tests/bench/uploads.sh
+. "$top/tests/bench/uploads.sh"
+
 # One endpoint: a picture of 64 × 64 without any limit.
 mkdir -p "$dir/endpoints/dot" "$dir/state/files"
 cat >"$dir/endpoints/dot/workflow.json" <<'J'
@@ -87,8 +90,9 @@ line=$(await_line "$dir/standin.log" $standin '^listening on ') ||
 	die "the stand-in did not start"
 comfyui=http://${line#listening on }
 
-port=$("$top/tests/nginx.sh" start "$dir/nginx" 0 "$dir/gate.sock" \
-	"$dir/state/files") || die "nginx did not start"
+put_conf >"$dir/put.conf"
+port=$(EXTRA=$dir/put.conf "$top/tests/nginx.sh" start "$dir/nginx" 0 \
+	"$dir/gate.sock" "$dir/state/files") || die "nginx did not start"
 "$build/comfygate" token --help >/dev/null 2>&1
 token=$(COMFYGATE_STATE=$dir/state "$build/comfygate" token --sub bench \
 	--scope dot:run) || die "no token"
@@ -96,7 +100,8 @@ COMFYGATE_ENDPOINTS=$dir/endpoints COMFYGATE_STATE=$dir/state \
 COMFYGATE_SOCKET=$dir/gate.sock COMFYGATE_LOG_LEVEL=warn \
 COMFYGATE_SECRET_FILE=$dir/state/dev.key COMFYGATE_SLOTS=$slots \
 COMFYGATE_PUBLIC_URL=http://127.0.0.1:$port COMFYGATE_BACKENDS=$comfyui \
-COMFYGATE_MIN_FREE_BYTES=0 COMFYGATE_MAX_WAITING=$((waiters + 1000)) \
+COMFYGATE_MIN_FREE_BYTES=0 COMFYGATE_MAX_UPLOADS_EACH_BYTES=0 \
+COMFYGATE_MAX_WAITING=$((waiters + 1000)) \
 COMFYGATE_MAX_WAITING_EACH=$((waiters + 1000)) \
 COMFYGATE_MAX_CONNECTIONS=$((waiters + 2000)) \
 	"$build/comfygate" serve 2>"$dir/gate.log" &
@@ -150,6 +155,9 @@ sed 's/3368601/255/' "$dir/endpoints/dot/workflow.json" >"$dir/prompt.json"
 "$build/bench/latency" "$comfyui" "$dir/prompt.json" \
 	"http://127.0.0.1:$port/v1/dot" "$token" '{"color":255}' 2000 ||
 	die "latency"
+
+echo "Uploads of 50 MB; nginx's own PUTs of the same files"
+uploads
 
 echo "$waiters callers wait at once, then all are answered"
 idle=$(awk '/VmRSS/ { print $2 }' /proc/$daemon/status)

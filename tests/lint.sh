@@ -37,8 +37,8 @@ shell() {
 	}
 	# dash and busybox know ulimit -H and -n (3045); a counter of a loop
 	# has a name even where it is not looked at (2034).
-	"$program" -S warning -e SC3045,SC2034 tests/*.sh tests/e2e/*.sh \
-		.ci/run || status=1
+	"$program" -S warning -e SC3045,SC2034 tests/*.sh tests/bench/*.sh \
+		tests/e2e/*.sh .ci/run || status=1
 }
 
 format() {
