@@ -19,7 +19,7 @@
 #define CACHE_ENTRIES 4096
 #define BACKENDS_MAX  256
 #define BODY_THREADS  2
-#define BODIES_MAX    64
+#define BODIES_MAX    32
 
 /* ---- what the two halves tell each other ---- */
 
