@@ -119,6 +119,13 @@ bool intake_file_end(struct intake *in)
 	return true;
 }
 
+void intake_file_drop(struct intake *in)
+{
+	blob_abort(in->draft);
+	in->draft = NULL;
+	in->file_count--;
+}
+
 void intake_file_bad(struct intake *in, const char *code, const char *detail)
 {
 	struct given_file *f = &in->files[in->file_count - 1];

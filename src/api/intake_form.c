@@ -44,10 +44,10 @@ static bool begin_file(struct intake *in, const struct multipart_part *p)
 	add_pair(in, in->part_name)->is_file = true;
 	if (!intake_file_begin(in, pointer, input))
 		return false;
-	in->files[in->file_count - 1].filename =
-		p->filename != NULL && *p->filename != '\0'
-			? arena_strdup(&in->arena, p->filename)
-			: NULL;
+	in->nameless = p->filename != NULL && *p->filename == '\0';
+	if (p->filename != NULL && !in->nameless)
+		in->files[in->file_count - 1].filename =
+			arena_strdup(&in->arena, p->filename);
 	return true;
 }
 
@@ -95,6 +95,12 @@ static bool part_end(void *ctx)
 	struct intake *in = ctx;
 	struct form_pair *pair;
 
+	/* A file field of a page in which nothing was chosen. */
+	if (in->in_file && in->nameless && in->file_size == 0) {
+		intake_file_drop(in);
+		in->pair_count--;
+		return true;
+	}
 	if (in->in_file) {
 		if (!intake_file_end(in))
 			return false;
@@ -136,4 +142,6 @@ void intake_form_close(struct intake *in)
 	}
 	in->doc = form_json(in->o.endpoint, in->o.plan, in->pairs,
 			    in->pair_count, &in->why);
+	if (in->doc != NULL)
+		intake_take_uris(in);
 }

@@ -51,6 +51,14 @@ static bool take_member(struct intake *in, const struct json *member)
 	return true;
 }
 
+void intake_take_uris(struct intake *in)
+{
+	json_each (member, json_root(in->doc)) {
+		if (json_key(member) == NULL || !take_member(in, member))
+			return;
+	}
+}
+
 void intake_json_read(struct intake *in)
 {
 	in->text_total = in->text.len;
@@ -59,10 +67,7 @@ void intake_json_read(struct intake *in)
 	buf_finish(&in->text);
 	if (in->doc == NULL)
 		return;
-	json_each (member, json_root(in->doc)) {
-		if (json_key(member) == NULL || !take_member(in, member))
-			return;
-	}
+	intake_take_uris(in);
 	if (in->text_total > in->o.max_text)
 		intake_fail(in, PROBLEM_TOO_LARGE,
 			    "the JSON is too large beside its files");

@@ -37,6 +37,7 @@ struct intake {
 	struct buf text;   /* the JSON, or the text part on its way */
 	size_t text_total; /* of all text parts; of JSON, its files left out */
 	bool in_file;	   /* the part on its way is one */
+	bool nameless;	   /* … whose name is empty */
 	const char *part_name;
 
 	struct json_doc *doc;
@@ -52,6 +53,8 @@ MUST_USE bool intake_file_begin(struct intake *in, const char *pointer,
 				const struct input *input);
 MUST_USE bool intake_file_data(struct intake *in, const void *bytes, size_t n);
 MUST_USE bool intake_file_end(struct intake *in);
+/* It was none after all: as if it had not come. */
+void intake_file_drop(struct intake *in);
 /* It cannot be a file: what is told at its pointer. */
 void intake_file_bad(struct intake *in, const char *code, const char *detail);
 
@@ -63,8 +66,9 @@ MUST_USE bool intake_form_open(struct intake *in);
 MUST_USE bool intake_form_feed(struct intake *in, const void *bytes, size_t n);
 void intake_form_close(struct intake *in);
 
-/* intake_json.c: what is in in->text becomes in->doc, and its data: URIs
- * files. */
+/* intake_json.c: the data: URIs in in->doc become files. */
+void intake_take_uris(struct intake *in);
+/* What is in in->text becomes in->doc, and its data: URIs files. */
 void intake_json_read(struct intake *in);
 
 #endif

@@ -236,6 +236,35 @@ test('texts of a form are what the endpoint says', async () => {
 	assert.equal(mixed.json.inputs.mix, 1);
 });
 
+test('a data: URI may be a part of a form, too', async () => {
+	const uri = `data:image/png;base64,${small.toString('base64')}`;
+	await took(await form('/v1/restyle', [['photo', uri], ['width', '20']]),
+		small, 'image/png', 20);
+	await took(await form('/v1/restyle', [['inputs',
+		JSON.stringify({ photo: uri, width: 21 })]]), small, 'image/png', 21);
+	const two = await form('/v1/pair', [['pictures', png(8, 6, () => [1, 1, 1])],
+		['pictures', uri]]);
+	assert.equal(two.status, 200, two.text);
+	assert.equal(two.json.inputs.pictures[1].sha256, sha256(small));
+	const bad = await form('/v1/restyle', [['photo', 'data:;base64,@']]);
+	assert.equal(bad.status, 422, bad.text);
+	assert.equal(bad.json.errors[0].code, 'format');
+});
+
+test('a file field in which nothing was chosen is not there', async () => {
+	const nothing = (path, fields) => gate.call(path, { method: 'POST',
+		headers: { 'Content-Type': 'multipart/form-data; boundary=b' },
+		body: `${fields}--b\r\nContent-Disposition: form-data; ` +
+			'name="hole"; filename=""\r\n' +
+			'Content-Type: application/octet-stream\r\n\r\n\r\n--b--\r\n' });
+	const uri = `data:image/png;base64,${small.toString('base64')}`;
+	const r = await nothing('/v1/cutout', '--b\r\nContent-Disposition: ' +
+		`form-data; name="photo"\r\n\r\n${uri}\r\n`);
+	assert.equal(r.status, 200, r.text);
+	assert.equal(r.json.inputs.hole, undefined);
+	assert.equal((await nothing('/v1/uploads', '')).status, 400);
+});
+
 test('a mask becomes the alpha channel of its picture', async () => {
 	const picture = png(8, 6, () => [9, 9, 9]);
 	const mask = png(8, 6, (x) => [0, 0, 0, x < 4 ? 0 : 255]);
