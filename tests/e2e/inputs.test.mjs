@@ -77,6 +77,8 @@ async function serve(answers) {
 before(async () => {
 	asked = [];
 	web = await serve((request, response) => {
+		if (request.url === '/IMG_0001.JPG')
+			return response.end(snap);
 		if (request.url.startsWith('/photo'))
 			return response.end(small);
 		if (request.url === '/away') {
@@ -190,6 +192,16 @@ test('… as an upload', async () => {
 });
 
 test('… by its URL', async () => {
+	const r = await run('restyle', { width: 40,
+		photo: `${site}/IMG_0001.JPG` });
+	assert.equal(r.status, 200, r.text);
+	assert.equal(r.json.outputs.image.width, 40);
+	assert.equal(r.json.outputs.image.height, 30);
+	assert.equal((await lastPrompt())['1'].inputs.image,
+		`comfygate/${sha256(snap)}.jpg`);
+});
+
+test('what is secret in a URL is sent, and not told back', async () => {
 	const r = await run('restyle', { width: 16,
 		photo: `${site}/photo.png?token=abc#x` });
 	assert.equal(r.status, 200, r.text);
