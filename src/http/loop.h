@@ -14,7 +14,7 @@
 #include "http/fastcgi.h"
 #include "http/frames.h"
 #include "http/server.h"
-#include "http/timers.h"
+#include "base/timers.h"
 
 /*
  * What the files of http/ share and nobody else sees. A server has

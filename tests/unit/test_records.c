@@ -8,7 +8,7 @@
 #include "http/frames.h"
 #include "http/records.h"
 #include "http/request_id.h"
-#include "http/timers.h"
+#include "base/timers.h"
 #include "tap.h"
 
 /* Records out, read back byte by byte with an eye on each header. */

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
-#include "http/timers.h"
+#include "base/timers.h"
 
 static void put(struct timers *ts, size_t place, struct timer *t)
 {

@@ -1,13 +1,13 @@
-#ifndef HTTP_TIMERS_H
-#define HTTP_TIMERS_H
+#ifndef BASE_TIMERS_H
+#define BASE_TIMERS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 /*
  * Deadlines, as a heap of pointers to timers that live in what they time.
- * Setting, moving and stopping one cost log n; 10,000 are nothing. Belongs to
- * the loop thread.
+ * Setting, moving and stopping one cost log n; 10,000 are nothing. They belong to
+ * one thread.
  */
 struct timer {
 	int64_t at;		       /* monotonic ms */
