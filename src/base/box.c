@@ -4,8 +4,15 @@
 #include <time.h>
 
 #include "base/box.h"
+#include "base/fiber.h"
 
 #define STACK (512 * 1024)
+
+/* On the stack of the fiber that waits. */
+struct box_sleeper {
+	struct box_sleeper *next;
+	struct fiber *fiber;
+};
 
 /* None of these calls fails unless we use it wrongly. */
 static void must(int rc)
@@ -36,6 +43,9 @@ void box_init(struct box *b)
 	pthread_condattr_t attr;
 
 	must(pthread_mutex_init(&b->lock, NULL));
+	must(pthread_mutex_init(&b->list_lock, NULL));
+	b->sleepers = NULL;
+	atomic_init(&b->sleeping, 0);
 	must(pthread_condattr_init(&attr));
 	must(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC));
 	must(pthread_cond_init(&b->changed, &attr));
@@ -45,6 +55,7 @@ void box_init(struct box *b)
 void box_finish(struct box *b)
 {
 	must(pthread_cond_destroy(&b->changed));
+	must(pthread_mutex_destroy(&b->list_lock));
 	must(pthread_mutex_destroy(&b->lock));
 }
 
@@ -58,12 +69,58 @@ void box_unlock(struct box *b)
 	must(pthread_mutex_unlock(&b->lock));
 }
 
+static void wake_fibers(struct box *b)
+{
+	must(pthread_mutex_lock(&b->list_lock));
+	for (struct box_sleeper *s = b->sleepers; s != NULL; s = s->next)
+		fiber_wake(s->fiber);
+	must(pthread_mutex_unlock(&b->list_lock));
+}
+
 void box_wake(struct box *b)
 {
 	must(pthread_cond_broadcast(&b->changed));
+	/* Who waits was counted before it let the lock go, under which the news
+	 * was made: so it has seen the news, or is seen here. */
+	if (atomic_load(&b->sleeping) > 0)
+		wake_fibers(b);
 }
 
-bool box_wait(struct box *b, int64_t until_ms)
+static void join_sleepers(struct box *b, struct box_sleeper *me)
+{
+	must(pthread_mutex_lock(&b->list_lock));
+	me->next = b->sleepers;
+	b->sleepers = me;
+	must(pthread_mutex_unlock(&b->list_lock));
+	atomic_fetch_add(&b->sleeping, 1);
+}
+
+static void leave_sleepers(struct box *b, const struct box_sleeper *me)
+{
+	struct box_sleeper **at;
+
+	must(pthread_mutex_lock(&b->list_lock));
+	for (at = &b->sleepers; *at != me;)
+		at = &(*at)->next;
+	*at = me->next;
+	must(pthread_mutex_unlock(&b->list_lock));
+	atomic_fetch_sub(&b->sleeping, 1);
+}
+
+static bool wait_as_fiber(struct box *b, struct fiber *f, int64_t until_ms)
+{
+	struct box_sleeper me = {.fiber = f};
+	bool woken;
+
+	join_sleepers(b, &me);
+	box_unlock(b);
+	woken = fiber_sleep(until_ms);
+	leave_sleepers(b, &me);
+	box_lock(b);
+	return woken;
+}
+
+static bool wait_as_thread(struct box *b, int64_t until_ms)
 {
 	struct timespec until;
 	int rc;
@@ -76,4 +133,12 @@ bool box_wait(struct box *b, int64_t until_ms)
 	if (rc != ETIMEDOUT)
 		must(rc);
 	return rc == 0;
+}
+
+bool box_wait(struct box *b, int64_t until_ms)
+{
+	struct fiber *f = fiber_self();
+
+	return f != NULL ? wait_as_fiber(b, f, until_ms)
+			 : wait_as_thread(b, until_ms);
 }

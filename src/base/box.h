@@ -2,6 +2,7 @@
 #define BASE_BOX_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -9,7 +10,8 @@
 
 /*
  * Threads: starting one with all signals blocked, and a condition variable
- * that waits by the monotonic clock.
+ * that waits by the monotonic clock. Fibers (base/fiber.h) wait in a box as
+ * threads do, and give way meanwhile.
  */
 
 /* A thread with a stack of 512 KiB and a name of at most 15 characters. Aborts
@@ -20,6 +22,11 @@ pthread_t box_thread(const char *name, void *(*run)(void *), void *arg);
 struct box {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
+	/* Fibers that wait: the list is under a lock of its own, as a wake may
+	 * come without the other. Counted under that other. */
+	pthread_mutex_t list_lock;
+	struct box_sleeper *sleepers;
+	atomic_uint sleeping;
 };
 
 void box_init(struct box *b);
