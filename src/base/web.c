@@ -6,11 +6,12 @@
 
 #include "base/arena.h"
 #include "base/curl_use.h"
+#include "base/fiber.h"
 #include "base/num.h"
 #include "base/text.h"
 #include "base/web.h"
+#include "base/web_hub.h"
 
-#define LOOK_MS	     200   /* how often stop() is asked while nothing comes */
 #define CONNECT_MS   10000 /* a server that does not even take the connection */
 #define HEADERS_MOST (256 * 1024)
 #define URL_MOST     65536
@@ -18,7 +19,10 @@
 #define CONNECTIONS  8L
 
 struct web {
-	CURLM *multi; /* holds the connections */
+	/* Holds the connections: of a thread's own, or what the fibers of a
+	 * carrier share. */
+	CURLM *multi;
+	struct hub *hub;
 	CURL *easy;
 	/* "http://10.0.0.5:8188", of the call before, and taken apart: most
 	 * calls go to one server, and that is a fifth of their work. */
@@ -48,13 +52,18 @@ void web_destroy(struct web *w)
 	if (w == NULL)
 		return;
 	curl_easy_cleanup(w->easy);
-	curl_multi_cleanup(w->multi);
+	if (w->hub != NULL)
+		hub_leave(w->hub);
+	else
+		curl_multi_cleanup(w->multi);
 	curl_url_cleanup(w->address);
 	free(w);
 }
 
-static bool stop_now(struct transfer *t)
+static bool stop_now(void *ctx)
 {
+	struct transfer *t = ctx;
+
 	if (!t->stopped && t->call->stop != NULL)
 		t->stopped = t->call->stop(t->call->stop_ctx);
 	return t->stopped;
@@ -276,12 +285,16 @@ struct web *web_create(void)
 {
 	struct web *w = mem_alloc(sizeof(*w));
 
-	w->multi = curl_use_multi();
+	if (fiber_self() != NULL) {
+		w->hub = hub_take();
+	} else {
+		w->multi = curl_use_multi();
+		must(curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS,
+				       CONNECTIONS) == CURLM_OK);
+	}
 	w->easy = new_handle();
 	w->address = curl_url();
 	must(w->address != NULL);
-	must(curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS) ==
-	     CURLM_OK);
 	return w;
 }
 
@@ -397,7 +410,7 @@ static void forget_call(CURL *easy)
 }
 
 /* Runs the transfer to its end, or until it is abandoned. */
-static CURLcode run(struct web *w, struct transfer *t)
+static CURLcode run_alone(struct web *w, struct transfer *t)
 {
 	CURLcode result = CURLE_ABORTED_BY_CALLBACK;
 	int running = 1, left;
@@ -408,7 +421,7 @@ static CURLcode run(struct web *w, struct transfer *t)
 		must(curl_multi_perform(w->multi, &running) == CURLM_OK);
 		if (running == 0)
 			break;
-		must(curl_multi_poll(w->multi, NULL, 0, LOOK_MS, NULL) ==
+		must(curl_multi_poll(w->multi, NULL, 0, WEB_LOOK_MS, NULL) ==
 		     CURLM_OK);
 	}
 	while ((msg = curl_multi_info_read(w->multi, &left)) != NULL)
@@ -483,7 +496,8 @@ enum web_outcome web_do(struct web *w, const struct web_call *call,
 	headers = headers_of(call);
 	set_url(w, call->url);
 	set_call(&t, error, headers);
-	result = run(w, &t);
+	result = w->hub != NULL ? hub_run(w->hub, w->easy, stop_now, &t)
+				: run_alone(w, &t);
 	outcome = judge(&t, result);
 	if (t.header_bytes > 0) { /* else it is of the call before */
 		curl_easy_getinfo(w->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -10,9 +10,10 @@
 #include "base/problem.h"
 
 /*
- * Blocking HTTP requests with a deadline to servers that the operator named,
- * for the threads that may block (slots, health, keys). One struct web per
- * thread; it keeps connections to its servers open between calls.
+ * HTTP requests with a deadline to servers that the operator named, for those
+ * that may wait for an answer: the threads health and keys, the fibers of
+ * slots. One struct web for each, made and used there; connections to the
+ * servers are kept open between calls.
  *
  * No proxy from the environment, no redirects, http and https only, no
  * `Expect`, no signals.

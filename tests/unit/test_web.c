@@ -8,12 +8,13 @@
 #include "base/arena.h"
 #include "base/box.h"
 #include "base/clock.h"
+#include "base/fiber.h"
 #include "base/text.h"
 #include "base/web.h"
 #include "tap.h"
 
 /* A server of a few lines that does what the path says. */
-#define CONNS 64
+#define CONNS 128
 
 static struct {
 	int listener;
@@ -578,20 +579,38 @@ static void test_sink_and_stop(void)
 	ok(run(&call) == WEB_ANSWERED, "and the next call works");
 }
 
-int main(void)
+/* ---- two fibers ---- */
+
+static _Atomic int at_once;
+
+static void call_in_company(void *ctx)
 {
-	static const char *const proxies[] = {"http_proxy", "https_proxy",
-					      "HTTP_PROXY", "HTTPS_PROXY",
-					      "all_proxy",  "ALL_PROXY"};
+	struct web *mine = web_create();
+	struct web_answer a;
+	struct web_call call = call_of("GET", "/silent");
 
-	/* Nobody is there: a call that heeded one of these would fail. */
-	for (size_t i = 0; i < COUNT(proxies); i++)
-		setenv(proxies[i], "http://127.0.0.1:1", 1);
-	unsetenv("no_proxy");
-	unsetenv("NO_PROXY");
+	(void)ctx;
+	call.timeout_ms = 300;
+	at_once++;
+	(void)web_do(mine, &call, &a);
+	/* Both are on their way before the first comes back. */
+	ok(at_once == 2, "two fibers call at the same time");
+	web_answer_finish(&a);
+	web_destroy(mine);
+}
 
-	server.listener = listen_somewhere(&server.port);
-	server.acceptor = box_thread("accept", accept_all, NULL);
+static void test_company(void)
+{
+	const struct fiber_task two[] = {{call_in_company, NULL},
+					 {call_in_company, NULL}};
+
+	carrier_join(carrier_start("two", two, COUNT(two)));
+}
+
+/* On a plain thread, and then as a fiber. */
+static void test_all(void *unused)
+{
+	(void)unused;
 	web = web_create();
 	test_answers();
 	test_requests();
@@ -604,6 +623,26 @@ int main(void)
 	test_sink_and_stop();
 	web_answer_finish(&answer);
 	web_destroy(web);
+}
+
+int main(void)
+{
+	const struct fiber_task fiber = {test_all, NULL};
+	static const char *const proxies[] = {"http_proxy", "https_proxy",
+					      "HTTP_PROXY", "HTTPS_PROXY",
+					      "all_proxy",  "ALL_PROXY"};
+
+	/* Nobody is there: a call that heeded one of these would fail. */
+	for (size_t i = 0; i < COUNT(proxies); i++)
+		setenv(proxies[i], "http://127.0.0.1:1", 1);
+	unsetenv("no_proxy");
+	unsetenv("NO_PROXY");
+
+	server.listener = listen_somewhere(&server.port);
+	server.acceptor = box_thread("accept", accept_all, NULL);
+	test_all(NULL);
+	carrier_join(carrier_start("fiber", &fiber, 1));
+	test_company();
 	web_destroy(NULL);
 
 	shutdown(server.listener, SHUT_RDWR);
