@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fiber.h"
 #include "base/log.h"
 #include "jobs/outputs.h"
 #include "jobs/store_private.h"
@@ -116,16 +117,10 @@ static bool gives_up(struct store *s)
  */
 bool work_insist(struct store *s, struct work *w, work_apply *apply)
 {
-	struct box pause;
 	bool done;
 
-	while (!(done = work_carry_out(s, w, apply)) && !gives_up(s)) {
-		box_init(&pause);
-		box_lock(&pause);
-		(void)box_wait(&pause, clock_monotonic_ms() + RETRY_MS);
-		box_unlock(&pause);
-		box_finish(&pause);
-	}
+	while (!(done = work_carry_out(s, w, apply)) && !gives_up(s))
+		fiber_pause(clock_monotonic_ms() + RETRY_MS);
 	return done && w->ours;
 }
 

@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 
 #include "base/box.h"
 #include "base/clock.h"
+#include "base/fiber.h"
 #include "base/log.h"
 #include "media/blurhash.h"
 #include "media/kind.h"
@@ -281,11 +281,6 @@ static bool stopped(const struct convert_task *t)
 	return t->stop != NULL && t->stop(t->ctx);
 }
 
-static void pause_ms(int ms)
-{
-	(void)poll(NULL, 0, ms);
-}
-
 /* Until the helper has it. */
 static enum convert_outcome submit(struct convert *c,
 				   const struct convert_task *t, int answer)
@@ -297,7 +292,7 @@ static enum convert_outcome submit(struct convert *c,
 			return CONVERT_STOPPED;
 		if (clock_monotonic_ms() >= until)
 			return CONVERT_ABSENT;
-		pause_ms(LOOK_MS);
+		fiber_pause(clock_monotonic_ms() + LOOK_MS);
 	}
 	return CONVERT_DONE;
 }
@@ -308,11 +303,10 @@ static bool next_message(int from, const struct convert_task *t, int64_t until,
 			 struct convert_answer *a, enum convert_outcome *o)
 {
 	for (;;) {
-		struct pollfd fd = {.fd = from, .events = POLLIN};
 		ssize_t n;
 
 		*o = CONVERT_DIED;
-		if (poll(&fd, 1, LOOK_MS) > 0) {
+		if (fiber_readable(from, clock_monotonic_ms() + LOOK_MS)) {
 			n = recv(from, a, sizeof(*a), MSG_DONTWAIT);
 			if (n >= 0 || (errno != EINTR && errno != EAGAIN))
 				return n == (ssize_t)sizeof(*a) &&

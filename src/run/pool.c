@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/fiber.h"
 #include "base/log.h"
 #include "run/fetcher.h"
 #include "run/health.h"
@@ -19,7 +20,8 @@ struct pool {
 	struct shared shared;
 	struct slot *slots;
 	size_t slot_count;
-	size_t *first_slot; /* by backend; one more at the end */
+	size_t *first_slot;	 /* by backend; one more at the end */
+	struct carrier *carrier; /* of the slots */
 	struct janitor *janitor;
 	struct fetcher *fetcher; /* NULL: no file comes by URL */
 };
@@ -115,8 +117,6 @@ static void slots_init(struct pool *p)
 			s->shared = sh;
 			s->backend = &sh->backends[i];
 			s->backend_index = i;
-			(void)snprintf(s->name, sizeof(s->name), "slot-%u",
-				       (unsigned)(k % 1000));
 			inbox_init(&s->inbox);
 		}
 	}
@@ -197,6 +197,16 @@ static bool start_fetcher(struct pool *p, const struct pool_options *o,
 	return p->fetcher != NULL;
 }
 
+static void start_slots(struct pool *p)
+{
+	struct fiber_task *tasks = mem_array(p->slot_count, sizeof(tasks[0]));
+
+	for (size_t i = 0; i < p->slot_count; i++)
+		tasks[i] = (struct fiber_task){slot_run, &p->slots[i]};
+	p->carrier = carrier_start("slots", tasks, p->slot_count);
+	free(tasks);
+}
+
 struct pool *pool_start(const struct pool_options *o, struct problem *why)
 {
 	struct shared *sh;
@@ -225,8 +235,7 @@ struct pool *pool_start(const struct pool_options *o, struct problem *why)
 	}
 	p->janitor = janitor_start(o->store, o->files, o->forget_after_ms,
 				   o->keep_files_bytes);
-	for (size_t i = 0; i < p->slot_count; i++)
-		slot_start(&p->slots[i]);
+	start_slots(p);
 	return p;
 }
 
@@ -274,8 +283,7 @@ void pool_end(struct pool *p, int64_t ms)
 		while (!slots_through(p, clock_monotonic_ms() + 1000))
 			log_event(LOG_WARN, "pool.still_stopping", NULL);
 	}
-	for (size_t i = 0; i < p->slot_count; i++)
-		pthread_join(p->slots[i].thread, NULL);
+	carrier_join(p->carrier);
 	ws_stop(sh->ws);
 	health_stop(sh->health);
 	janitor_stop(p->janitor);

@@ -154,7 +154,7 @@ static void job_run(struct slot *s)
 	job_end(s);
 }
 
-/* ---- the thread ---- */
+/* ---- one after another ---- */
 
 static bool alone(const struct slot *s)
 {
@@ -205,7 +205,7 @@ static void between_jobs(struct slot *s)
 	s->folder = false;
 }
 
-static void *slot_run(void *arg)
+void slot_run(void *arg)
 {
 	struct slot *s = arg;
 	struct shared *sh = s->shared;
@@ -230,10 +230,4 @@ static void *slot_run(void *arg)
 	sh->alive--;
 	box_wake(&sh->box);
 	box_unlock(&sh->box);
-	return NULL;
-}
-
-void slot_start(struct slot *s)
-{
-	s->thread = box_thread(s->name, slot_run, s);
 }

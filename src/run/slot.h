@@ -60,15 +60,13 @@ struct shared {
 };
 
 /*
- * A thread that carries one job at a time from its claim to its end. What
- * follows the inbox belongs to that thread alone.
+ * A fiber that carries one job at a time from its claim to its end. What
+ * follows the inbox belongs to that fiber alone.
  */
 struct slot {
 	struct shared *shared;
 	struct backend *backend;
 	size_t backend_index;
-	pthread_t thread;
-	char name[16];
 	struct inbox inbox;
 
 	struct comfy_client *client;
@@ -100,7 +98,8 @@ struct slot {
 	bool counted; /* for a release */
 };
 
-void slot_start(struct slot *s);
+/* A fiber's task; arg: the slot. */
+void slot_run(void *arg);
 /* From the store's listener: to whichever slot has that job. */
 void slot_cancel_job(struct shared *sh, struct slot *slots, size_t count,
 		     const char *job_id);
