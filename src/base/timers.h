@@ -6,8 +6,8 @@
 
 /*
  * Deadlines, as a heap of pointers to timers that live in what they time.
- * Setting, moving and stopping one cost log n; 10,000 are nothing. They belong to
- * one thread.
+ * Setting, moving and stopping one cost log n; 10,000 are nothing. They belong
+ * to one thread.
  */
 struct timer {
 	int64_t at;		       /* monotonic ms */

@@ -114,17 +114,21 @@ struct store_claim {
 };
 
 /*
- * Waits at most until `until_ms` (monotonic) for a job of the pool: highest
- * priority first, oldest first. After a restart, jobs that this backend had in
- * work come first, in their stored phase and with their own prompt_id (they
- * are not counted as another attempt). True: *out is filled from the arena
- * (prompt and files included), its phase CLAIMED or later. False: time over or
- * closing.
+ * Asks for a job of the pool: highest priority first, oldest first. After a
+ * restart, jobs that this backend had in work come first, in their stored phase
+ * and with their own prompt_id (they are not counted as another attempt). The
+ * names in *want, *a and *out are kept until store_claimed() has returned.
  */
-MUST_USE bool store_wait_claim(struct store *s, const struct store_claim *c,
-			       int64_t until_ms, struct arena *a,
-			       struct job *out);
-/* The claim above returns false soon (a backend was throttled, a stop). */
+struct claim;
+MUST_USE struct claim *store_claim(struct store *s,
+				   const struct store_claim *want,
+				   struct arena *a, struct job *out);
+/* Waits for it, at most until `until_ms` (monotonic), and frees the claim.
+ * True: *out is filled from the arena (prompt and files included), its phase
+ * CLAIMED or later. False: time over or closing. */
+MUST_USE bool store_claimed(struct store *s, struct claim *c, int64_t until_ms);
+/* All that wait for a claim are told false soon (a backend was throttled, a
+ * stop). */
 void store_wake_claims(struct store *s);
 
 /* The attempt (job id and prompt_id) goes on; not waited for, and written only

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -79,7 +80,7 @@ static bool take_queued(struct store *s, struct claim *c, bool *got)
 	char id[ID_SIZE];
 
 	*got = false;
-	switch (db_next_queued(s->db, c->want, now, id)) {
+	switch (db_next_queued(s->db, &c->want, now, id)) {
 	case DB_NONE:
 		return true;
 	case DB_ERROR:
@@ -87,13 +88,13 @@ static bool take_queued(struct store *s, struct claim *c, bool *got)
 	case DB_FOUND:
 		break;
 	}
-	if (!db_set_claimed(s->db, id, c->want, now) ||
+	if (!db_set_claimed(s->db, id, &c->want, now) ||
 	    db_load(s->db, id, c->arena, c->out) != DB_FOUND)
 		return false;
 	limits_count(s, c->out->endpoint, c->out->version, c->out->owner,
 		     PHASE_QUEUED, NULL, -1);
 	limits_count(s, c->out->endpoint, c->out->version, c->out->owner,
-		     PHASE_CLAIMED, c->want->backend, 1);
+		     PHASE_CLAIMED, c->want.backend, 1);
 	store_tell(s, id, PHASE_CLAIMED, c->out->cancel_asked);
 	*got = true;
 	return true;
@@ -103,7 +104,7 @@ static bool match_one(struct store *s, struct claim *c, bool *got)
 {
 	struct orphan *o;
 
-	while ((o = orphans_of(s, c->want->backend)) != NULL) {
+	while ((o = orphans_of(s, c->want.backend)) != NULL) {
 		o->taken = true;
 		switch (db_load(s->db, o->id, c->arena, c->out)) {
 		case DB_FOUND:
@@ -120,9 +121,9 @@ static bool match_one(struct store *s, struct claim *c, bool *got)
 
 static bool same_want(const struct claim *a, const struct claim *b)
 {
-	return a->want->alone == b->want->alone &&
-	       strcmp(a->want->pool, b->want->pool) == 0 &&
-	       strcmp(a->want->backend, b->want->backend) == 0;
+	return a->want.alone == b->want.alone &&
+	       strcmp(a->want.pool, b->want.pool) == 0 &&
+	       strcmp(a->want.backend, b->want.backend) == 0;
 }
 
 /*
@@ -148,7 +149,7 @@ static void move_matched(struct claim **at, struct claim *all,
 	struct claim *c = *at;
 
 	for (struct claim *o = all; o != NULL; o = o->next)
-		if (strcmp(o->want->backend, c->want->backend) == 0)
+		if (strcmp(o->want.backend, c->want.backend) == 0)
 			o->busy++;
 	*at = c->next;
 	c->next = *matched;
@@ -173,7 +174,7 @@ bool claims_match(struct store *s, struct claim **matched)
 		return true;
 	all = take_all(s);
 	for (struct claim *c = all; c != NULL; c = c->next) {
-		c->busy = limits_busy(s, c->want->backend);
+		c->busy = limits_busy(s, c->want.backend);
 		c->tried = false;
 	}
 	while (good && (s->queued_total > 0 || orphans_waiting(s)) &&
@@ -223,32 +224,43 @@ static bool leave(struct store *s, struct claim *c)
 	return there;
 }
 
-bool store_wait_claim(struct store *s, const struct store_claim *want,
-		      int64_t until_ms, struct arena *a, struct job *out)
+struct claim *store_claim(struct store *s, const struct store_claim *want,
+			  struct arena *a, struct job *out)
 {
-	struct claim c = {.want = want, .arena = a, .out = out};
-	bool filled = false, closing;
+	struct claim *c = mem_alloc(sizeof(*c));
+	bool closing;
 
-	c.waiter = waiter_take(s);
+	c->want = *want;
+	c->arena = a;
+	c->out = out;
+	c->waiter = waiter_take(s);
 	box_lock(&s->box);
 	closing = s->closing;
 	if (!closing) {
-		c.wakes = s->wakes;
-		c.next = s->claims;
-		/* It leaves the list before this returns. */
-		/* cppcheck-suppress autoVariables */
-		s->claims = &c;
+		c->wakes = s->wakes;
+		c->next = s->claims;
+		s->claims = c;
 		s->claims_new = true;
 	}
 	box_unlock(&s->box);
+	if (closing)
+		tell(c, false);
+	return c;
+}
+
+bool store_claimed(struct store *s, struct claim *c, int64_t until_ms)
+{
+	bool filled = false;
+
 	box_wake(&s->box);
-	while (!closing && !waiter_await(c.waiter, until_ms, &filled)) {
-		if (leave(s, &c))
+	while (!waiter_await(c->waiter, until_ms, &filled)) {
+		if (leave(s, c))
 			break;
 		/* A match under way is waited for: the commit is short. */
 		until_ms = clock_monotonic_ms() + MATCH_MS;
 	}
-	waiter_give(s, c.waiter);
+	waiter_give(s, c->waiter);
+	free(c);
 	return filled;
 }
 

@@ -70,11 +70,11 @@ struct waiter {
 	bool told, good;
 };
 
-/* A slot that waits for a job: on that slot's stack. Whoever takes it out of
- * the list either puts it back or tells it, and then forgets it. */
+/* A slot that asks for a job. Whoever takes it out of the list either puts it
+ * back or tells it, and then forgets it. */
 struct claim {
 	struct claim *next;
-	const struct store_claim *want;
+	struct store_claim want;
 	struct arena *arena;
 	struct job *out;
 	unsigned wakes; /* the store's, when it came */

@@ -170,20 +170,43 @@ static bool alone(const struct slot *s)
 	return true;
 }
 
+void slot_claim_ahead(struct slot *s)
+{
+	struct store_claim want = {.backend = s->backend->name,
+				   .pool = s->backend->pool,
+				   .alone = alone(s)};
+
+	if (s->ahead.claim != NULL || atomic_load(&s->shared->stopping) ||
+	    !backend_is_up(s->backend))
+		return;
+	id_v4(want.prompt_id);
+	memcpy(s->ahead.prompt_id, want.prompt_id, ID_SIZE);
+	s->ahead.claim = store_claim(s->shared->store, &want, &s->ahead.arena,
+				     &s->ahead.job);
+}
+
+/* True: s->job is one to be run. */
 static bool claim(struct slot *s)
 {
-	struct store_claim c = {.backend = s->backend->name,
-				.pool = s->backend->pool,
-				.alone = alone(s)};
+	int64_t until = clock_monotonic_ms();
+	bool got;
 
-	id_v4(c.prompt_id);
-	if (!store_wait_claim(s->shared->store, &c,
-			      clock_monotonic_ms() + CLAIM_WAIT_MS, &s->arena,
-			      &s->job))
+	slot_claim_ahead(s);
+	if (s->ahead.claim == NULL)
 		return false;
-	s->resumed = strcmp(c.prompt_id, s->job.prompt_id) != 0;
+	/* One that was asked for when things were better is given up, unless
+	 * there it is. */
+	if (!atomic_load(&s->shared->stopping) && backend_is_up(s->backend))
+		until += CLAIM_WAIT_MS;
+	got = store_claimed(s->shared->store, s->ahead.claim, until);
+	s->ahead.claim = NULL;
+	s->arena = s->ahead.arena;
+	s->job = s->ahead.job;
+	arena_init(&s->ahead.arena);
+	s->ahead.job = (struct job){0};
+	s->resumed = got && strcmp(s->ahead.prompt_id, s->job.prompt_id) != 0;
 	s->folder = s->resumed || s->job.attempts > 1;
-	return true;
+	return got;
 }
 
 static void between_jobs(struct slot *s)
@@ -213,10 +236,11 @@ void slot_run(void *arg)
 	s->scratch = -1;
 	s->client = comfy_client_create(&s->backend->server);
 	comfy_client_stop_when(s->client, abandon_call, s);
-	while (!atomic_load(&sh->stopping)) {
+	while (s->ahead.claim != NULL || !atomic_load(&sh->stopping)) {
 		int64_t until = clock_monotonic_ms() + UP_WAIT_MS;
 
-		if (!backend_wait_up(s->backend, until))
+		if (s->ahead.claim == NULL &&
+		    !backend_wait_up(s->backend, until))
 			continue;
 		between_jobs(s);
 		if (claim(s))

@@ -71,6 +71,15 @@ struct slot {
 
 	struct comfy_client *client;
 
+	/* The job after this one: asked for together with the end of this, so
+	 * that one commit writes both. */
+	struct {
+		struct claim *claim; /* NULL: none is asked for */
+		char prompt_id[ID_SIZE];
+		struct arena arena;
+		struct job job;
+	} ahead;
+
 	/* Of the job in work; all zero between jobs. */
 	struct arena arena;
 	struct job job;
@@ -105,6 +114,7 @@ void slot_cancel_job(struct shared *sh, struct slot *slots, size_t count,
 		     const char *job_id);
 
 /* For the steps: */
+void slot_claim_ahead(struct slot *s);		  /* before an end is written */
 const struct prompt *slot_prompt(struct slot *s); /* NULL when unreadable */
 bool slot_leaving(const struct slot *s);
 bool slot_canceled(struct slot *s);

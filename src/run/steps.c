@@ -142,6 +142,8 @@ static bool move(struct slot *s, enum phase to)
 	int64_t later = s->counted ? 0 : clock_wall_ms() + TURNED_AWAY_MS;
 	bool ours = true;
 
+	if (phase_final(to))
+		slot_claim_ahead(s);
 	if (to == PHASE_QUEUED)
 		ours = store_release(st, s->job.id, s->job.prompt_id,
 				     backend_is_up(s->backend) ? later : 0,

@@ -101,8 +101,8 @@ static bool whole_job(struct round *r, struct wait *w)
 	box_unlock(&w->box);
 	id_v4(c.prompt_id);
 	good = w->good &&
-	       store_wait_claim(r->store, &c, clock_monotonic_ms() + FAR_MS, &a,
-				&mine);
+	       store_claimed(r->store, store_claim(r->store, &c, &a, &mine),
+			     clock_monotonic_ms() + FAR_MS);
 	if (good) {
 		store_note(r->store, mine.id, mine.prompt_id, PHASE_SUBMITTED);
 		store_note(r->store, mine.id, mine.prompt_id, PHASE_RAN);

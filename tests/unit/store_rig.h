@@ -234,8 +234,9 @@ static inline bool rig_claim(struct rig *r, const char *backend,
 {
 	struct store_claim c = rig_want(backend);
 
-	return store_wait_claim(r->store, &c, clock_monotonic_ms() + RIG_MS,
-				&r->arena, out);
+	return store_claimed(r->store,
+			     store_claim(r->store, &c, &r->arena, out),
+			     clock_monotonic_ms() + RIG_MS);
 }
 
 /* A claim in a thread of its own. */
@@ -252,9 +253,10 @@ struct rig_asking {
 static inline void *rig_ask_thread(void *arg)
 {
 	struct rig_asking *k = arg;
-	bool got = store_wait_claim(k->r->store, &k->want,
-				    clock_monotonic_ms() + RIG_MS, &k->arena,
-				    &k->job);
+	bool got = store_claimed(
+		k->r->store,
+		store_claim(k->r->store, &k->want, &k->arena, &k->job),
+		clock_monotonic_ms() + RIG_MS);
 
 	k->got = got;
 	atomic_store(&k->over, true);

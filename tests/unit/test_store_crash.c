@@ -153,8 +153,8 @@ static void *live(void *arg)
 		c.alone = true;
 		if (!atomic_load(&draining))
 			put_in();
-		got = store_wait_claim(r.store, &c, clock_monotonic_ms() + 200,
-				       &a, &j);
+		got = store_claimed(r.store, store_claim(r.store, &c, &a, &j),
+				    clock_monotonic_ms() + 200);
 		if (got)
 			work_on(&j);
 		arena_finish(&a);

@@ -70,8 +70,8 @@ static bool claims_nothing(void)
 	struct store_claim c = rig_want("gpu");
 	struct job job;
 
-	return !store_wait_claim(r.store, &c, clock_monotonic_ms() + 50,
-				 &r.arena, &job);
+	return !store_claimed(r.store, store_claim(r.store, &c, &r.arena, &job),
+			      clock_monotonic_ms() + 50);
 }
 
 static bool same(const char *a, const char *b)

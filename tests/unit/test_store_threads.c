@@ -132,8 +132,8 @@ static void *work(void *arg)
 			put_in(w->first + so_far++);
 		if (chance(w, 8) == 0)
 			cancel_some(w, so_far - 1);
-		if (store_wait_claim(r.store, &c, clock_monotonic_ms() + 5, &a,
-				     &j))
+		if (store_claimed(r.store, store_claim(r.store, &c, &a, &j),
+				  clock_monotonic_ms() + 5))
 			work_on(w, &j);
 		arena_finish(&a);
 		look_around(w);
