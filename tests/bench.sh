@@ -133,7 +133,11 @@ call() { # PORT PATH REQUESTS-EACH
 		-H "$json" -b '{"color":255}' -H 'X-Request-Id: {id}' \
 		"127.0.0.1:$1" "$2"
 }
+hellos=$((jobs * 4 / callers * callers))
+n0=$(nginx_ms "$dir/hello-nginx") d0=$(cpu_ms /proc/$hello)
 call "$hello_port" /hello $((jobs * 4 / callers)) || die "wrong answers"
+hello_ms=$(($(nginx_ms "$dir/hello-nginx") - n0 + $(cpu_ms /proc/$hello) - d0))
+per_job "nginx and hello" $hello_ms $hellos
 
 echo "The whole path, $callers callers, $slots slots, jobs that take no time"
 call "$port" /v1/dot 20 >/dev/null || die "warming up failed"
@@ -142,13 +146,16 @@ n0=$(nginx_ms "$dir/nginx") d0=$(cpu_ms /proc/$daemon)
 s0=$(cpu_ms /proc/$standin)
 threads_ms $daemon >"$dir/threads0"
 call "$port" /v1/dot $each || die "wrong answers: $(tail -n 3 "$dir/gate.log")"
-per_job nginx $(($(nginx_ms "$dir/nginx") - n0)) "$jobs"
-per_job comfygate $(($(cpu_ms /proc/$daemon) - d0)) "$jobs"
+n=$(($(nginx_ms "$dir/nginx") - n0)) d=$(($(cpu_ms /proc/$daemon) - d0))
+per_job nginx $n "$jobs"
+per_job comfygate $d "$jobs"
 threads_ms $daemon >"$dir/threads1"
 join "$dir/threads0" "$dir/threads1" | while read -r name before after; do
 	per_job "  thread $name" $((after - before)) "$jobs"
 done
 per_job stand-in $(($(cpu_ms /proc/$standin) - s0)) "$jobs"
+awk -v a=$((n + d)) -v b=$hello_ms -v na="$jobs" -v nb=$hellos 'BEGIN {
+	printf "  a job takes the CPU of %.1f hellos\n", a / na / (b / nb) }'
 
 echo "One job at a time: straight to the stand-in, and through comfygate"
 sed 's/3368601/255/' "$dir/endpoints/dot/workflow.json" >"$dir/prompt.json"
