@@ -13,7 +13,7 @@
 
 /*
  * ComfyUI's HTTP API, one call a function, no jobs in it. Blocking, each with
- * a deadline; a client belongs to one thread (a slot, the health thread).
+ * a deadline; a client belongs to one fiber or thread (a slot, health).
  * Both recorded versions are spoken (0.3.64 and 0.25.0); what a server can do
  * is asked once and remembered in its struct comfy_server.
  *

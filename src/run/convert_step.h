@@ -9,7 +9,7 @@
 /*
  * Pictures on their way from ComfyUI to a caller: another format, a thumbnail,
  * a placeholder, as the manifest asks. Called while an output is collected, on
- * the slot's thread.
+ * the slot's fiber.
  */
 
 /* What came of it besides the file itself. Zeroed is not enough: init it. */

@@ -15,7 +15,7 @@
 #include "run/convert.h"
 
 /*
- * The half of the house that runs jobs: the backends, their slots (threads
+ * The half of the house that runs jobs: the backends, their slots (fibers
  * that carry one job at a time from claim to end), the events thread, the
  * fetch thread, health and the janitor. It meets the answering half in jobs/
  * only.

@@ -10,7 +10,7 @@
 /*
  * The input files of a job before its prompt is posted: each has to be in the
  * input folder of the ComfyUI that this slot works for, and its name in the
- * prompt. On the slot's thread; every step may be done twice.
+ * prompt. On the slot's fiber; every step may be done twice.
  *
  * Files are called by their content, so what is there need not be sent again,
  * whoever sent it, and a server that lost its files shows it by a HEAD:

@@ -29,8 +29,8 @@ struct convert;
 struct health;
 struct input_file;
 
-/* What all slots share: set before their threads start, and kept until they
- * are joined. */
+/* What all slots share: set before their carrier starts, and kept until it
+ * is joined. */
 struct shared {
 	struct store *store;
 	struct files *files;

@@ -4,7 +4,7 @@
 #include "run/failure.h"
 #include "run/slot.h"
 
-/* The way of a claimed job, on the slot's thread: until it has ended, was given
+/* The way of a claimed job, on the slot's fiber: until it has ended, was given
  * back, or is left in its phase for the next start. */
 void steps_run(struct slot *s);
 
