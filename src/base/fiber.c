@@ -251,46 +251,6 @@ bool fiber_readable(int fd, int64_t until_ms)
 	return r.ready;
 }
 
-/* ---- aside ---- */
-
-struct errand {
-	void (*work)(void *ctx);
-	void *ctx;
-	struct box box;
-	bool done;
-};
-
-static void *do_errand(void *arg)
-{
-	struct errand *e = arg;
-
-	e->work(e->ctx);
-	box_lock(&e->box);
-	e->done = true;
-	box_wake(&e->box);
-	box_unlock(&e->box);
-	return NULL;
-}
-
-void fiber_aside(void (*work)(void *ctx), void *ctx)
-{
-	struct errand e = {.work = work, .ctx = ctx};
-	pthread_t thread;
-
-	if (fiber_self() == NULL) {
-		work(ctx);
-		return;
-	}
-	box_init(&e.box);
-	thread = box_thread("aside", do_errand, &e);
-	box_lock(&e.box);
-	while (!e.done)
-		(void)box_wait(&e.box, clock_monotonic_ms() + IDLE_MS);
-	box_unlock(&e.box);
-	must(pthread_join(thread, NULL) == 0);
-	box_finish(&e.box);
-}
-
 /* ---- the carrier ---- */
 
 static void fiber_begin(void *arg)

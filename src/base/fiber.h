@@ -14,7 +14,7 @@
  * many can wait at once, and one that is woken costs no switch of threads.
  *
  * What does not wait in one of these ways holds up all fibers of the carrier:
- * long work goes aside (fiber_aside()). A lock must not be held while a fiber
+ * long work goes aside (base/aside.h). A lock must not be held while a fiber
  * gives way, but for the box that it waits on.
  *
  * "Carrier's own" below: to be called by one of its fibers, or by a timer or a
@@ -49,9 +49,6 @@ void fiber_pause(int64_t until_ms);
 /* poll() of one descriptor for reading: false when the time is over first.
  * In a fiber and in a plain thread. */
 bool fiber_readable(int fd, int64_t until_ms);
-/* Runs work(ctx) on a thread of its own while the fiber gives way; in a plain
- * thread it is just called. Returns when it is done. */
-void fiber_aside(void (*work)(void *ctx), void *ctx);
 
 /* ---- for base/web_hub.c: what is not a fiber's ---- */
 

@@ -283,49 +283,6 @@ static void test_rivals(void)
 	}
 }
 
-/* ---- aside ---- */
-
-static void work_aside(void *ctx)
-{
-	struct scene *s = ctx;
-
-	s->threads[1] = pthread_self();
-	/* Only the other fiber can set it: it has its turn meanwhile. */
-	await_turn(s, 1);
-	say(s, "aside ");
-}
-
-static void go_aside(void *arg)
-{
-	struct scene *s = arg;
-
-	s->threads[0] = pthread_self();
-	fiber_aside(work_aside, s);
-	say(s, "back ");
-}
-
-static void meanwhile(void *arg)
-{
-	set_turn(arg, 1);
-}
-
-static void test_aside(void)
-{
-	struct scene s;
-
-	scene_init(&s);
-	play(&s, go_aside, meanwhile);
-	is_str(s.said, "aside back ", "a fiber is back when the work is done");
-	ok(pthread_equal(s.threads[0], s.threads[1]) == 0,
-	   "which was on another thread");
-	scene_init(&s);
-	s.turn = 1;
-	fiber_aside(work_aside, &s);
-	ok(pthread_equal(s.threads[1], pthread_self()) != 0,
-	   "a plain thread does it itself");
-	box_finish(&s.box);
-}
-
 /* ---- many ---- */
 
 #define MANY 500
@@ -364,7 +321,6 @@ int main(void)
 	test_early_wake();
 	test_descriptor();
 	test_rivals();
-	test_aside();
 	test_many();
 	return tap_done();
 }
