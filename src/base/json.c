@@ -1,6 +1,5 @@
 #include <assert.h>
 #include <cjson/cJSON.h>
-#include <limits.h>
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
@@ -12,15 +11,16 @@
 #include "base/num.h"
 
 /*
- * The tree is cJSON's; nothing outside this file sees that. Two fields carry
- * what cJSON does not know: valueint is the number of the value in document
- * order (its place in `spans`), and a number's valuestring is its own text,
- * which belongs to `numbers` (cJSON_IsReference keeps cJSON from freeing it).
+ * The tree is cJSON's, nothing outside this file sees that; but it is made
+ * here, of what the scanner noted, in one block: cJSON would read the text once
+ * more, less strictly, with two or three pieces of memory for each value. The
+ * nodes stand in document order, as their marks do. A number's valuestring is
+ * its own text. Nobody gives the tree to cJSON_Delete().
  */
 struct json_doc {
-	cJSON *root;
-	struct json_span *spans;
-	char *numbers;
+	char *text; /* strings, keys and numbers, each with a NUL behind */
+	struct json_mark *marks;
+	cJSON nodes[];
 };
 
 static const cJSON *node_of(const struct json *v)
@@ -33,107 +33,52 @@ static const struct json *value_of(const cJSON *node)
 	return (const struct json *)(const void *)node;
 }
 
-/* What a parallel walk over tree and scan needs. */
-struct hang {
-	const char *text;
-	const struct json_scan *scan;
-	struct json_doc *doc;
-	size_t index;	   /* of the next value in document order */
-	size_t number_len; /* used of doc->numbers */
-	struct problem *why;
-};
-
-static int by_key(const void *a, const void *b)
+static cJSON number(char *text, size_t len)
 {
-	const cJSON *const *x = a, *const *y = b;
-	int order = strcmp((*x)->string, (*y)->string);
-
-	if (order != 0)
-		return order;
-	return ((*x)->valueint > (*y)->valueint) -
-	       ((*x)->valueint < (*y)->valueint);
+	/* What stood behind it has been read: a bracket, a comma, a blank. */
+	text[len] = '\0';
+	return (cJSON){.type = cJSON_Number, .valuestring = text};
 }
 
-#define FEW_KEYS 16
-
-static const cJSON *find_twice_of_few(const cJSON *object)
+static cJSON value_at(char *text, size_t len)
 {
-	for (const cJSON *m = object->child; m != NULL; m = m->next)
-		for (const cJSON *n = m->next; n != NULL; n = n->next)
-			if (strcmp(m->string, n->string) == 0)
-				return n;
-	return NULL;
-}
-
-/* A key that stands twice means different things to different readers, so it
- * is refused. Compared unescaped: "a" and "\u0061" are one key. */
-static const cJSON *find_twice(const cJSON *object, size_t count)
-{
-	const cJSON **sorted, *twice = NULL;
-	size_t n = 0;
-
-	if (count <= FEW_KEYS)
-		return find_twice_of_few(object);
-	sorted = mem_array(count, sizeof(const cJSON *));
-	for (const cJSON *m = object->child; m != NULL; m = m->next)
-		sorted[n++] = m;
-	qsort(sorted, n, sizeof(const cJSON *), by_key);
-	for (size_t i = 1; i < n && twice == NULL; i++)
-		if (strcmp(sorted[i - 1]->string, sorted[i]->string) == 0)
-			twice = sorted[i];
-	free(sorted);
-	return twice;
-}
-
-/* As much of a key as a message shows, in whole characters. */
-static int short_len(const char *key)
-{
-	size_t n = strlen(key);
-
-	if (n > 60)
-		for (n = 60; (key[n] & 0xC0) == 0x80;)
-			n--;
-	return (int)n;
-}
-
-static void hang_number(struct hang *h, cJSON *node, struct json_span span)
-{
-	char *own = h->doc->numbers + h->number_len;
-
-	if (h->text[span.at] == 'N' || h->text[span.at] == 'I' ||
-	    (span.len > 1 && h->text[span.at + 1] == 'I')) {
-		node->type = cJSON_NULL; /* NaN, Infinity, -Infinity */
-		return;
+	switch (text[0]) {
+	case '{':
+		return (cJSON){.type = cJSON_Object};
+	case '[':
+		return (cJSON){.type = cJSON_Array};
+	case '"':
+		return (cJSON){.type = cJSON_String, .valuestring = text + 1};
+	case 't':
+		return (cJSON){.type = cJSON_True};
+	case 'f':
+		return (cJSON){.type = cJSON_False};
+	case '-':
+		if (text[1] != 'I')
+			return number(text, len);
+		break; /* -Infinity */
+	case 'n':
+	case 'N': /* NaN */
+	case 'I': /* Infinity */
+		break;
+	default:
+		return number(text, len);
 	}
-	memcpy(own, h->text + span.at, span.len);
-	h->number_len += span.len + 1;
-	node->valuestring = own;
-	node->type |= cJSON_IsReference;
+	return (cJSON){.type = cJSON_NULL};
 }
 
-static bool hang(struct hang *h, cJSON *node)
+static void make_node(struct json_doc *doc, size_t i)
 {
-	size_t count = 0;
+	const struct json_mark *marks = doc->marks;
+	cJSON *node = &doc->nodes[i], **place = &node->child;
 
-	assert(h->index < h->scan->count);
-	node->valueint = (int)h->index;
-	if (cJSON_IsNumber(node))
-		hang_number(h, node, h->scan->spans[h->index]);
-	h->index++;
-	for (cJSON *m = node->child; m != NULL; m = m->next, count++)
-		if (!hang(h, m))
-			return false;
-	if (cJSON_IsObject(node)) {
-		const cJSON *twice = find_twice(node, count);
-
-		if (twice != NULL)
-			return json_scan_problem(
-				h->why, h->text,
-				h->scan->spans[twice->valueint].at,
-				"the key \"%.*s\" stands twice in this object",
-				short_len(twice->string), twice->string);
+	*node = value_at(doc->text + marks[i].span.at, marks[i].span.len);
+	if (marks[i].key > 0)
+		node->string = doc->text + marks[i].key;
+	for (size_t in = i + 1; in < marks[i].end; in = marks[in].end) {
+		*place = &doc->nodes[in];
+		place = &doc->nodes[in].next;
 	}
-	return true;
 }
 
 static struct json_doc *parse(const char *text, size_t len, unsigned depth,
@@ -141,30 +86,15 @@ static struct json_doc *parse(const char *text, size_t len, unsigned depth,
 {
 	struct json_scan scan;
 	struct json_doc *doc;
-	struct hang h;
-	bool good;
 
 	if (!json_scan(text, len, depth, python, &scan, why))
 		return NULL;
-	doc = mem_alloc(sizeof(*doc));
-	doc->numbers = mem_alloc(scan.number_bytes + 1);
-	/* The plain copy has a 0 in place of each number: cJSON would read
-	 * at most 63 characters of one, by the locale. */
-	doc->root = cJSON_ParseWithLengthOpts(scan.plain, len + 1, NULL, 1);
-	if (doc->root == NULL)
-		abort(); /* out of memory: the grammar has been checked */
-	h = (struct hang){.text = text, .scan = &scan, .doc = doc, .why = why};
-	good = hang(&h, doc->root);
-	if (good) {
-		assert(h.index == scan.count);
-		doc->spans = scan.spans;
-		scan.spans = NULL;
-	}
-	json_scan_finish(&scan);
-	if (!good) {
-		json_free(doc);
-		return NULL;
-	}
+	doc = mem_resize(NULL, sizeof(*doc) + scan.count * sizeof(cJSON));
+	doc->text = scan.text;
+	doc->marks = scan.marks;
+	/* From behind, so that what is in a container is there before it. */
+	for (size_t i = scan.count; i-- > 0;)
+		make_node(doc, i);
 	return doc;
 }
 
@@ -184,15 +114,14 @@ void json_free(struct json_doc *doc)
 {
 	if (doc == NULL)
 		return;
-	cJSON_Delete(doc->root);
-	free(doc->spans);
-	free(doc->numbers);
+	free(doc->marks);
+	free(doc->text);
 	free(doc);
 }
 
 const struct json *json_root(const struct json_doc *doc)
 {
-	return value_of(doc->root);
+	return value_of(doc->nodes);
 }
 
 enum json_type json_type(const struct json *v)
@@ -235,12 +164,7 @@ bool json_is(const struct json *v, enum json_type t)
 
 const struct json *json_get(const struct json *object, const char *key)
 {
-	if (!json_is(object, JSON_OBJECT))
-		return NULL;
-	for (const cJSON *m = node_of(object)->child; m != NULL; m = m->next)
-		if (strcmp(m->string, key) == 0)
-			return value_of(m);
-	return NULL;
+	return value_of(cJSON_GetObjectItemCaseSensitive(node_of(object), key));
 }
 
 const struct json *json_at(const struct json *array, size_t index)
@@ -344,5 +268,5 @@ bool json_take(const struct json *object, const char *key, struct arena *a,
 
 struct json_span json_span(const struct json_doc *doc, const struct json *v)
 {
-	return doc->spans[node_of(v)->valueint];
+	return doc->marks[node_of(v) - doc->nodes].span;
 }

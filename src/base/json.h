@@ -10,10 +10,11 @@
 #include "base/problem.h"
 
 /*
- * Strict JSON (RFC 8259) in and out. A text is first checked by a scanner of
- * our own (grammar, UTF-8, duplicate keys, depth, no \u0000), then cJSON makes
- * the tree; each number keeps its own text, so no integer is ever rounded, and
- * each value knows its place in the source text.
+ * Strict JSON (RFC 8259) in and out. A scanner of our own checks a text
+ * (grammar, UTF-8, duplicate keys, depth, no \u0000) and notes where its values
+ * stand; of that a tree of cJSON's is made. Each number keeps its own text, so
+ * no integer is ever rounded, and each value knows its place in the source
+ * text.
  *
  * A document belongs to one thread at a time; its values live as long as it.
  * `struct json` is one value; no field of it is visible outside json.c.
@@ -45,8 +46,9 @@ struct json_span {
  */
 MUST_USE struct json_doc *json_parse(const char *text, size_t len,
 				     unsigned depth, struct problem *why);
-/* As above but lenient in one thing: the bare words NaN, Infinity and
- * -Infinity, which Python prints, are taken as null (recording s32). */
+/* As above but lenient in what Python prints: the bare words NaN, Infinity and
+ * -Infinity are taken as null (recording s32), and \u0000 and each half of a
+ * surrogate pair as U+FFFD (s33): any node can put them into a text. */
 MUST_USE struct json_doc *json_parse_python(const char *text, size_t len,
 					    unsigned depth,
 					    struct problem *why);

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "comfy/mend.h"
 
 #define URL_MAX 4096
 
@@ -178,15 +177,12 @@ enum comfy_outcome comfy_post(struct comfy_client *c, const char *path,
 }
 
 struct json_doc *comfy_json(struct comfy_client *c, const char *path,
-			    struct web_answer *answer)
+			    const struct web_answer *answer)
 {
 	struct problem why = {0};
-	struct json_doc *doc;
+	struct json_doc *doc = json_parse_python(
+		buf_str(&answer->body), answer->body.len, REPLY_DEPTH, &why);
 
-	if (answer->body.at != NULL)
-		reply_mend(answer->body.at, answer->body.len);
-	doc = json_parse_python(buf_str(&answer->body), answer->body.len,
-				REPLY_DEPTH, &why);
 	if (doc == NULL)
 		comfy_note(c, "%s: the answer is no JSON: %s", path,
 			   why.detail);

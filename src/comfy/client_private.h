@@ -49,10 +49,9 @@ enum comfy_outcome comfy_post(struct comfy_client *c, const char *path,
 bool comfy_turned_away(int status);
 /* What comfy_detail() will say. */
 void comfy_note(struct comfy_client *c, const char *fmt, ...) PRINTF(2, 3);
-/* The answer's body as JSON, or NULL with a note. Changes the body: see
- * comfy/mend.h. */
+/* The answer's body as JSON, or NULL with a note. */
 MUST_USE struct json_doc *comfy_json(struct comfy_client *c, const char *path,
-				     struct web_answer *answer);
+				     const struct web_answer *answer);
 
 /* The path and query of GET or HEAD /view, into a buf of that size at most, so
  * that a base URL fits before it. */

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "comfy/mend.h"
 
 #define DEPTH_MAX 200
 
@@ -137,13 +136,11 @@ bool event_read(const char *text, size_t len, struct arena *a,
 	struct json_doc *doc;
 	const struct json *data;
 	const char *type;
-	char *mended = arena_strndup(a, text, len);
 
 	memset(out, 0, sizeof(*out));
 	out->kind = EVENT_OTHER;
 	out->prompt_id = out->node = "";
-	reply_mend(mended, len);
-	doc = json_parse_python(mended, len, DEPTH_MAX, NULL);
+	doc = json_parse_python(text, len, DEPTH_MAX, NULL);
 	if (doc == NULL)
 		return false;
 	type = json_string(json_get(json_root(doc), "type"));

@@ -2,7 +2,6 @@
  * odd escapes, and the parts of a backend's URL. */
 #include "comfy/base_url.h"
 #include "comfy/client_private.h"
-#include "comfy/mend.h"
 #include "comfy/queue.h"
 #include "base/json.h"
 #include "tap.h"
@@ -112,33 +111,6 @@ static void a_deep_queue(void)
 	ok(queue_read(buf_str(&text), text.len, A, &q) && q.found_running,
 	   "queue: depth costs nothing");
 	buf_finish(&text);
-}
-
-static const struct {
-	const char *name, *text, *mended;
-} escapes[] = {
-	{"plain", "\"a\\n\\u00e4\"", "\"a\\n\\u00e4\""},
-	{"zero", "\"a\\u0000b\"", "\"a\\ufffdb\""},
-	{"a pair", "\"\\ud83d\\ude00\"", "\"\\ud83d\\ude00\""},
-	{"half a pair", "\"\\ud83d!\"", "\"\\ufffd!\""},
-	{"the other half", "\"\\uDE00\"", "\"\\ufffd\""},
-	{"two first halves", "\"\\ud83d\\ud83d\\ude00\"",
-	 "\"\\ufffd\\ud83d\\ude00\""},
-	{"an escaped backslash", "\"\\\\u0000\"", "\"\\\\u0000\""},
-	{"cut off", "\"\\u00", "\"\\u00"},
-	{"cut off behind half a pair", "\"\\ud83d\\ude0", "\"\\ufffd\\ude0"},
-	{"no number", "\"\\uzzzz\"", "\"\\uzzzz\""},
-};
-
-static void mend_escapes(void)
-{
-	for (size_t i = 0; i < COUNT(escapes); i++) {
-		char *copy = mem_strdup(escapes[i].text);
-
-		reply_mend(copy, strlen(copy));
-		is_str(copy, escapes[i].mended, escapes[i].name);
-		free(copy);
-	}
 }
 
 static const struct {
@@ -329,7 +301,6 @@ int main(void)
 	read_queues();
 	every_cut_of_a_queue();
 	a_deep_queue();
-	mend_escapes();
 	read_answers();
 	read_urls();
 	return tap_done();

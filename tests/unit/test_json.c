@@ -108,14 +108,14 @@ static const struct {
 	{'n', "\"\\u12G4\""},
 	{'n', "\"\\U0041\""},
 	{'n', "\"\\u 041\""},
-	{'n', "\"\\u0000\""},
-	{'n', "{\"\\u0000\":1}"},
-	{'n', "\"\\uD800\""},
-	{'n', "\"\\uDC00\""},
-	{'n', "\"\\uD800\\uD800\""},
-	{'n', "\"\\uD800\\n\""},
-	{'n', "\"\\uD800x\""},
-	{'n', "\"\\uDE00\\uD83D\""},
+	{'p', "\"\\u0000\""},
+	{'p', "{\"\\u0000\":1}"},
+	{'p', "\"\\uD800\""},
+	{'p', "\"\\uDC00\""},
+	{'p', "\"\\uD800\\uD800\""},
+	{'p', "\"\\uD800\\n\""},
+	{'p', "\"\\uD800x\""},
+	{'p', "\"\\uDE00\\uD83D\""},
 	{'n', "\"\\uD800\\u\""},
 	{'n', "\"\\uD800\\u00\""},
 	{'n', "\"\n\""},
@@ -356,6 +356,53 @@ static void test_numbers(void)
 	buf_finish(&b);
 }
 
+static const struct {
+	const char *name, *text, *want;
+} escapes[] = {
+	{"plain", "\"a\\n\\u00e4\"", "a\n\xC3\xA4"},
+	{"all of one letter", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+	 "\"\\/\b\f\n\r\t"},
+	{"of one byte to four",
+	 "\"\\u0001\\u007f\\u0080\\u07FF\\u0800\\uffff\\ud800\\udc00"
+	 "\\uDBFF\\uDFFF\"",
+	 "\x01\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80\xEF\xBF\xBF\xF0\x90\x80\x80"
+	 "\xF4\x8F\xBF\xBF"},
+	{"text around them",
+	 "\"eight or more \\u20ac and more \xE2\x82\xAC\\t.\"",
+	 "eight or more \xE2\x82\xAC and more \xE2\x82\xAC\t."},
+	{"a pair", "\"\\ud83d\\ude00\"", "\xF0\x9F\x98\x80"},
+	{"an escaped backslash", "\"\\\\u0000\"", "\\u0000"},
+	{"zero", "\"a\\u0000b\"",
+	 "a\xEF\xBF\xBD"
+	 "b"},
+	{"half a pair", "\"\\ud83d!\"", "\xEF\xBF\xBD!"},
+	{"the other half", "\"\\uDE00\"", "\xEF\xBF\xBD"},
+	{"two first halves", "\"\\ud83d\\ud83d\\ude00\"",
+	 "\xEF\xBF\xBD\xF0\x9F\x98\x80"},
+	{"half a pair before another escape", "\"\\ud83d\\n\"",
+	 "\xEF\xBF\xBD\n"},
+	{"cut off", "\"\\u00", NULL},
+	{"cut off behind half a pair", "\"\\ud83d\\ude0", NULL},
+	{"half a pair before no number", "\"\\ud83d\\ude0\"", NULL},
+	{"no number", "\"\\uzzzz\"", NULL},
+};
+
+/* As Python's JSON has them, which takes more than ours. */
+static void test_escapes(void)
+{
+	for (size_t i = 0; i < COUNT(escapes); i++) {
+		struct json_doc *doc = json_parse_python(
+			escapes[i].text, strlen(escapes[i].text), 1, NULL);
+
+		if (escapes[i].want == NULL)
+			ok(doc == NULL, "%s", escapes[i].name);
+		else
+			is_str(doc ? json_string(json_root(doc)) : NULL,
+			       escapes[i].want, escapes[i].name);
+		json_free(doc);
+	}
+}
+
 static void test_python(void)
 {
 	static const char text[] = "{\"a\":NaN,\"b\":[-Infinity,2],\"c\":"
@@ -592,6 +639,7 @@ int main(void)
 	test_reading();
 	test_numbers();
 	test_python();
+	test_escapes();
 	test_spans();
 	test_round_trip();
 	test_writing();
