@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 
 #define URL_MAX 4096
 
@@ -196,31 +195,28 @@ enum comfy_outcome comfy_history(struct comfy_client *c,
 {
 	struct web_answer answer;
 	struct problem why = {0};
-	struct json_doc *doc;
-	const struct json *entry;
+	struct history_entry entry;
 	char path[64];
 	enum comfy_outcome o;
 
 	memset(out, 0, sizeof(*out));
 	(void)snprintf(path, sizeof(path), "/history/%s", prompt_id);
 	o = comfy_get(c, path, clock_monotonic_ms() + timeout_ms, &answer);
-	if (o != COMFY_OK) {
-		web_answer_finish(&answer);
-		return o;
-	}
-	doc = comfy_json(c, path, &answer);
-	web_answer_finish(&answer);
-	if (doc == NULL)
-		return COMFY_UNCERTAIN;
-	entry = json_get(json_root(doc), prompt_id);
-	if (entry == NULL && json_is(json_root(doc), JSON_OBJECT)) {
+	if (o != COMFY_OK)
+		goto out;
+	if (!history_find(buf_str(&answer.body), answer.body.len, prompt_id,
+			  &entry)) {
+		comfy_note(c, "%s: the answer is no history", path);
+		o = COMFY_UNCERTAIN;
+	} else if (!entry.there) {
 		comfy_note(c, "%s: no entry", path);
 		o = COMFY_MISSING;
-	} else if (!history_read(entry, a, out, &why)) {
+	} else if (!history_read(&entry, a, out, &why)) {
 		comfy_note(c, "%s: %s", path, why.detail);
 		o = COMFY_UNCERTAIN;
 	}
-	json_free(doc);
+out:
+	web_answer_finish(&answer);
 	return o;
 }
 

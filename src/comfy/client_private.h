@@ -1,6 +1,7 @@
 #ifndef COMFY_CLIENT_PRIVATE_H
 #define COMFY_CLIENT_PRIVATE_H
 
+#include "base/json.h"
 #include "comfy/client.h"
 
 /* Shared by the files of the client; nobody else includes it. */

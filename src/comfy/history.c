@@ -2,7 +2,10 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "base/text.h"
+
+#define DEPTH_MAX 500 /* of a part of the entry */
 
 #define VALUE_MAX      ((size_t)16 << 20)
 #define TRACEBACK_MAX  ((size_t)1 << 20)
@@ -127,10 +130,9 @@ static void read_failure(const struct json *messages, struct arena *a,
 	}
 }
 
-static bool read_ending(const struct json *entry, struct arena *a,
+static bool read_ending(const struct json *status, struct arena *a,
 			struct history *out)
 {
-	const struct json *status = json_get(entry, "status");
 	const char *word = json_string(json_get(status, "status_str"));
 
 	if (word != NULL && strcmp(word, "success") == 0) {
@@ -209,7 +211,7 @@ static bool read_outputs(const struct json *outputs, struct arena *a,
 {
 	size_t n = 0;
 
-	if (outputs == NULL || json_is(outputs, JSON_NULL))
+	if (json_is(outputs, JSON_NULL))
 		return true;
 	if (!json_is(outputs, JSON_OBJECT))
 		return problem_set(why, PROBLEM_INTERNAL, "/outputs",
@@ -230,16 +232,78 @@ static bool read_outputs(const struct json *outputs, struct arena *a,
 	return true;
 }
 
-bool history_read(const struct json *entry, struct arena *a,
+/* ---- the entry ---- */
+
+struct finding {
+	const char *prompt_id;
+	struct history_entry *out;
+};
+
+/* A key that stands twice is refused, as base/json does. */
+static bool member_of_entry(struct skim *s, struct skim key, void *ctx)
+{
+	struct history_entry *e = ctx;
+	struct skim other = {0}, *part = &other;
+
+	if (skim_is(key, "status"))
+		part = &e->status;
+	else if (skim_is(key, "outputs"))
+		part = &e->outputs;
+	return part->at == NULL && skim_value(s, part);
+}
+
+static bool member_of_history(struct skim *s, struct skim key, void *ctx)
+{
+	struct finding *f = ctx;
+	struct skim other;
+
+	if (!skim_is(key, f->prompt_id))
+		return skim_value(s, &other);
+	if (f->out->there)
+		return false;
+	f->out->there = true;
+	return skim_next_is(s, '{') ? skim_object(s, member_of_entry, f->out)
+				    : skim_value(s, &other);
+}
+
+bool history_find(const char *text, size_t len, const char *prompt_id,
+		  struct history_entry *out)
+{
+	struct skim s = {text, text + len};
+	struct finding f = {prompt_id, out};
+
+	memset(out, 0, sizeof(*out));
+	return skim_object(&s, member_of_history, &f);
+}
+
+static struct json_doc *parse(struct skim part, struct problem *why)
+{
+	static const char none[] = "null";
+
+	if (part.at == NULL)
+		return json_parse(none, strlen(none), 0, why);
+	return json_parse_python(part.at, (size_t)(part.end - part.at),
+				 DEPTH_MAX, why);
+}
+
+bool history_read(const struct history_entry *entry, struct arena *a,
 		  struct history *out, struct problem *why)
 {
+	struct json_doc *status = parse(entry->status, why), *outputs = NULL;
+	bool good = false;
+
 	memset(out, 0, sizeof(*out));
-	if (!json_is(entry, JSON_OBJECT))
-		return problem_set(why, PROBLEM_INTERNAL, "",
-				   "the entry is %s, not an object",
-				   json_type_name(json_type(entry)));
-	if (!read_ending(entry, a, out))
-		return problem_set(why, PROBLEM_INTERNAL, "/status",
-				   "the entry does not say how it ended");
-	return read_outputs(json_get(entry, "outputs"), a, out, why);
+	if (status != NULL)
+		outputs = parse(entry->outputs, why);
+	if (outputs == NULL)
+		goto out;
+	if (read_ending(json_root(status), a, out))
+		good = read_outputs(json_root(outputs), a, out, why);
+	else
+		(void)problem_set(why, PROBLEM_INTERNAL, "/status",
+				  "the entry does not say how it ended");
+out:
+	json_free(status);
+	json_free(outputs);
+	return good;
 }

@@ -6,13 +6,29 @@
 
 #include "base/arena.h"
 #include "base/attr.h"
-#include "base/json.h"
 #include "base/problem.h"
+#include "comfy/skim.h"
 
 /*
  * One entry of /history: the truth about a run that ended. Pure reading of
  * hostile JSON: names in it are data and never paths.
+ *
+ *	{"35798812-…": {"prompt": [62, "35798812-…", {graph}, {extra}, ["9"]],
+ *	 "outputs": {"9": {"images": [{"filename": …}]}}, "status": {…}, …}}
+ *
+ * The graph is most of it and not read (comfy/skim.h).
  */
+struct history_entry {
+	bool there;
+	struct skim status; /* their texts; at NULL: not there */
+	struct skim outputs;
+};
+
+/* The answer of GET /history/{id}. False when the text has not that form. The
+ * entry points into it. */
+MUST_USE bool history_find(const char *text, size_t len, const char *prompt_id,
+			   struct history_entry *out);
+
 enum history_ending {
 	HISTORY_SUCCESS,
 	HISTORY_ERROR,	       /* a node raised */
@@ -48,8 +64,8 @@ struct history {
 	const char *error_traceback;
 };
 
-/* entry: the object under the prompt id. Everything is copied to the arena. */
-MUST_USE bool history_read(const struct json *entry, struct arena *a,
+/* Of an entry that is there. Everything is copied to the arena. */
+MUST_USE bool history_read(const struct history_entry *entry, struct arena *a,
 			   struct history *out, struct problem *why);
 
 #endif

@@ -13,8 +13,7 @@
  *	{"queue_running": [[62, "35798812-…", {graph}, {extra}, ["9"]]],
  *	 "queue_pending": [[63, "ed457125-…", …], …]}
  *
- * so it is scanned for the ids and not made a tree: it can be large, and what
- * others put into their graphs (depth, odd escapes, NaN) must not blind us.
+ * so it is skimmed for the ids and not made a tree (comfy/skim.h).
  */
 struct queue {
 	int64_t running;

@@ -53,23 +53,24 @@ static enum comfy_outcome place_in_history(struct comfy_client *c,
 					   enum comfy_place *out)
 {
 	struct web_answer answer;
-	struct json_doc *doc = NULL;
+	struct history_entry entry;
 	char path[64];
 	enum comfy_outcome o;
 
 	(void)snprintf(path, sizeof(path), "/history/%s", prompt_id);
 	o = comfy_get(c, path, until_ms, &answer);
 	if (o == COMFY_OK) {
-		doc = comfy_json(c, path, &answer);
-		if (doc == NULL || !json_is(json_root(doc), JSON_OBJECT))
+		if (!history_find(buf_str(&answer.body), answer.body.len,
+				  prompt_id, &entry)) {
+			comfy_note(c, "%s: the answer is no history", path);
 			o = COMFY_UNCERTAIN;
-		else if (json_get(json_root(doc), prompt_id) != NULL)
+		} else if (entry.there) {
 			*out = PLACE_ENDED;
+		}
 	} else if (o == COMFY_UNCERTAIN && answer.status == 500) {
 		*out = PLACE_ENDED;
 		o = COMFY_OK;
 	}
-	json_free(doc);
 	web_answer_finish(&answer);
 	return o == COMFY_MISSING ? COMFY_UNCERTAIN : o;
 }

@@ -3,15 +3,14 @@
 #include "base/box.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "comfy/client.h"
-#include "comfy/history.h"
 #include "comfy/ws.h"
 #include "raw.h"
 #include "run/inbox.h"
 #include "standin.h"
 #include "tap.h"
+#include "unit/history_rig.h"
 
 #define ID	    "35798812-da7f-4592-aff6-9ece0bd7eb1e"
 #define GRAPH	    "{\"1\": {\"class_type\": \"X\", \"inputs\": {\"s\": 1.50}}}"
@@ -544,10 +543,7 @@ static void what_nodes_report(void)
 		struct problem why = {0};
 		struct arena a = {0};
 		struct history h = {0};
-		struct json_doc *doc =
-			json_parse_python(text, strlen(text), 64, &why);
-		bool read = doc != NULL &&
-			    history_read(json_root(doc), &a, &h, &why);
+		bool read = history_of(text, &a, &h, &why);
 		const struct history_file *f =
 			read && h.list_count == reports[i].lists &&
 					h.lists[0].file_count == 1
@@ -559,7 +555,6 @@ static void what_nodes_report(void)
 			   strcmp(f->subfolder, reports[i].folder) == 0 &&
 			   (h.list_count == 1 || h.lists[1].file_count == 0),
 		   "%s", reports[i].name);
-		json_free(doc);
 		arena_finish(&a);
 	}
 }

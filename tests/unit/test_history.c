@@ -2,6 +2,9 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "tap.h"
+#include "unit/history_rig.h"
+
+#include <stdlib.h>
 
 #define SUCCESS                                                                \
 	"\"status\": {\"status_str\": \"success\", \"completed\": true, "      \
@@ -81,20 +84,19 @@ static const struct {
 	 "{\"outputs\": {}, \"status\": {\"status_str\": 1}}"},
 	{"outputs is a list", "{\"outputs\": [1], " SUCCESS "}"},
 	{"outputs is a word", "{\"outputs\": \"none\", " SUCCESS "}"},
+	{"outputs is no JSON", "{\"outputs\": {\"9\" 1}, " SUCCESS "}"},
+	{"outputs has a key twice",
+	 "{\"outputs\": {\"9\": {}, \"9\": {}}, " SUCCESS "}"},
+	{"status is no JSON", "{\"status\": {\"status_str\": tru}}"},
 };
 
 static bool read_text(const char *text, struct arena *a, struct history *h)
 {
 	struct problem why = {0};
-	struct json_doc *doc = json_parse_python(text, strlen(text), 100, &why);
-	bool good;
+	bool good = history_of(text, a, h, &why);
 
-	if (doc == NULL) {
+	if (!good)
 		fprintf(stderr, "# %s\n", why.detail);
-		return false;
-	}
-	good = history_read(json_root(doc), a, h, &why);
-	json_free(doc);
 	return good;
 }
 
@@ -113,14 +115,10 @@ static void table_of_endings(void)
 		struct arena a = {0};
 		struct history h;
 		struct problem why = {0};
-		const char *text = refused[i].text;
-		struct json_doc *doc =
-			json_parse(text, strlen(text), 100, &why);
 
-		ok(doc != NULL && !history_read(json_root(doc), &a, &h, &why) &&
+		ok(!history_of(refused[i].text, &a, &h, &why) &&
 			   why.detail[0] != '\0',
 		   "refused: %s", refused[i].name);
-		json_free(doc);
 		arena_finish(&a);
 	}
 }
@@ -270,8 +268,85 @@ static void outputs_of_a_failure(void)
 	arena_finish(&a);
 }
 
+/* What a graph may hold that we would not take. */
+#define GRAPH                                                                  \
+	"\"prompt\": [1, \"x\", {\"outputs\": {\"1\": 01}, \"a\\\"]}\": "      \
+	"[NaN, \"\\ud800 \\u0000 \\\\\", \"\\\\\\\"\"], \"a\": 1, \"a\": 2, "  \
+	"\"id\": {\"status\": 2}}, {}, [\"9\"]]"
+
+static const struct {
+	const char *name, *text;
+	bool good, there;
+	const char *status, *outputs; /* NULL: not there */
+} answers[] = {
+	{"no entry", "{}", true, false, NULL, NULL},
+	{"another's entry", "{\"di\": {\"status\": 1}, \"idx\": [1]}", true,
+	 false, NULL, NULL},
+	{"an entry", "{\"id\": {\"outputs\": {\"9\": []}, \"status\": {}}}",
+	 true, true, "{}", "{\"9\": []}"},
+	{"behind a graph",
+	 "{\"id\":{" GRAPH ",\"outputs\":{\"9\":\"}\"},\"status\":[1]}}", true,
+	 true, "[1]", "{\"9\":\"}\"}"},
+	{"before a graph", " { \"id\" : { \"status\" : 1 , " GRAPH " } } ",
+	 true, true, "1 ", NULL},
+	{"an empty entry", "{\"id\": {}}", true, true, NULL, NULL},
+	{"an entry that is none", "{\"id\": null}", true, true, NULL, NULL},
+	{"the entry twice", "{\"id\": {}, \"id\": {}}", false, false, NULL,
+	 NULL},
+	{"a part twice", "{\"id\": {\"status\": {}, \"status\": {}}}", false,
+	 false, NULL, NULL},
+	{"a list", "[\"id\"]", false, false, NULL, NULL},
+	{"nothing", "", false, false, NULL, NULL},
+	{"a page", "<html>", false, false, NULL, NULL},
+};
+
+static bool is_part(struct skim part, const char *want)
+{
+	return want == NULL ? part.at == NULL
+			    : part.at != NULL && skim_is(part, want);
+}
+
+static void finding(void)
+{
+	for (size_t i = 0; i < COUNT(answers); i++) {
+		/* A copy of its very size: reading past the end is seen. */
+		size_t len = strlen(answers[i].text);
+		char *copy = mem_alloc(len);
+		struct history_entry e;
+		bool good;
+
+		memcpy(copy, answers[i].text, len);
+		good = history_find(copy, len, "id", &e);
+		ok(good == answers[i].good &&
+			   (!good || (e.there == answers[i].there &&
+				      is_part(e.status, answers[i].status) &&
+				      is_part(e.outputs, answers[i].outputs))),
+		   "found: %s", answers[i].name);
+		free(copy);
+	}
+}
+
+static void every_cut(void)
+{
+	const char *whole = answers[3].text;
+	size_t len = strlen(whole);
+	bool none = true;
+
+	for (size_t n = 0; n < len; n++) {
+		char *copy = mem_alloc(n + 1);
+		struct history_entry e;
+
+		memcpy(copy, whole, n);
+		none &= !history_find(copy, n, "id", &e);
+		free(copy);
+	}
+	ok(none, "no part of an answer passes for a whole");
+}
+
 int main(void)
 {
+	finding();
+	every_cut();
 	table_of_endings();
 	an_error();
 	a_long_traceback();
