@@ -270,6 +270,11 @@ struct key {
 	size_t value; /* its number */
 };
 
+static struct key key_of(const struct json_scan *scan, size_t value)
+{
+	return (struct key){scan->text + scan->marks[value].key, value};
+}
+
 static int by_text(const void *a, const void *b)
 {
 	const struct key *x = a, *y = b;
@@ -303,19 +308,20 @@ static size_t twice_of_many(struct key *keys, size_t count)
 
 static size_t find_twice(const struct json_scan *scan, size_t object)
 {
-	struct key few[FEW_KEYS], *keys = few;
+	struct key few[FEW_KEYS], *keys;
 	size_t count = 0, twice;
 
-	for (size_t i = object + 1; i < scan->count; i = scan->marks[i].end)
+	for (size_t i = object + 1; i < scan->count; i = scan->marks[i].end) {
+		if (count < FEW_KEYS)
+			few[count] = key_of(scan, i);
 		count++;
-	if (count > FEW_KEYS)
-		keys = mem_array(count, sizeof(*keys));
+	}
+	if (count <= FEW_KEYS)
+		return twice_of_few(few, count);
+	keys = mem_array(count, sizeof(*keys));
 	count = 0;
 	for (size_t i = object + 1; i < scan->count; i = scan->marks[i].end)
-		keys[count++] =
-			(struct key){scan->text + scan->marks[i].key, i};
-	if (count <= FEW_KEYS)
-		return twice_of_few(keys, count);
+		keys[count++] = key_of(scan, i);
 	twice = twice_of_many(keys, count);
 	free(keys);
 	return twice;
@@ -396,17 +402,35 @@ static bool take_word(struct scanner *s, const char *word)
 /* A string, a number or a word. */
 static bool scan_scalar(struct scanner *s)
 {
-	char c = *s->at;
+	const char *word = NULL;
 
-	if (c == '"')
+	switch (*s->at) {
+	case '"':
 		return scan_string(s);
-	if (s->python && (take_word(s, "NaN") || take_word(s, "Infinity") ||
-			  take_word(s, "-Infinity")))
-		return true;
-	if (c == '-' || (c >= '0' && c <= '9'))
+	case 't':
+		word = "true";
+		break;
+	case 'f':
+		word = "false";
+		break;
+	case 'n':
+		word = "null";
+		break;
+	case 'N':
+		word = s->python ? "NaN" : NULL;
+		break;
+	case 'I':
+		word = s->python ? "Infinity" : NULL;
+		break;
+	case '-':
+		if (s->python && take_word(s, "-Infinity"))
+			return true;
 		return scan_number(s);
-	if (take_word(s, "true") || take_word(s, "false") ||
-	    take_word(s, "null"))
+	default:
+		if (*s->at >= '0' && *s->at <= '9')
+			return scan_number(s);
+	}
+	if (word != NULL && take_word(s, word))
 		return true;
 	return wrong(s, at_end(s) ? "the text ends too early"
 				  : "a value is missing");
