@@ -26,10 +26,11 @@ void log_set_level(enum log_level least)
  * may be shown (a control character, a broken sequence). */
 static size_t shown(const unsigned char *s, size_t n)
 {
-	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+	size_t len = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
 
-	if (s[0] < 0x20 || s[0] == 0x7F || len > n ||
-	    !text_utf8((const char *)s, len))
+	if (s[0] < 0x80)
+		return s[0] >= 0x20 && s[0] != 0x7F;
+	if (len > n || !text_utf8((const char *)s, len))
 		return 0;
 	if (s[0] == 0xC2 && s[1] < 0xA0)
 		return 0; /* C1 controls, which terminals obey */
@@ -70,6 +71,12 @@ static void add_value(struct buf *line, const char *value)
 	buf_adds(line, cut ? "...\"" : "\"");
 }
 
+static void add_word(struct buf *line, const char *word)
+{
+	buf_addc(line, ' ');
+	buf_adds(line, word);
+}
+
 static void write_line(const struct buf *line)
 {
 	ssize_t n;
@@ -79,18 +86,23 @@ static void write_line(const struct buf *line)
 	} while (n < 0 && errno == EINTR);
 }
 
-void log_event(enum log_level level, const char *event, ...)
+bool log_wants(enum log_level level)
+{
+	return level < LOG_NONE && (int)level >= atomic_load(&least_level);
+}
+
+void log_line(enum log_level level, const char *event, ...)
 {
 	char when[CLOCK_TEXT];
 	const char *key, *value;
 	struct buf line;
 	va_list ap;
 
-	if (level >= LOG_NONE || (int)level < atomic_load(&least_level))
-		return;
 	clock_rfc3339(clock_wall_ms(), when);
 	buf_init(&line, LINE_MOST);
-	buf_addf(&line, "%s %s %s", when, level_names[level], event);
+	buf_adds(&line, when);
+	add_word(&line, level_names[level]);
+	add_word(&line, event);
 	va_start(ap, event);
 	while ((key = va_arg(ap, const char *)) != NULL) {
 		value = va_arg(ap, const char *);
@@ -99,7 +111,8 @@ void log_event(enum log_level level, const char *event, ...)
 		if (value == NULL ||
 		    line.len + strlen(key) + 4 * VALUE_MOST + 16 > LINE_MOST)
 			continue;
-		buf_addf(&line, " %s=", key);
+		add_word(&line, key);
+		buf_addc(&line, '=');
 		add_value(&line, value);
 	}
 	va_end(ap);

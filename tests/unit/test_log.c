@@ -77,8 +77,10 @@ static void test_values(void)
 
 static void test_levels(void)
 {
+	int looked_at = 0;
+
 	capture();
-	log_event(LOG_DEBUG, "hidden", NULL);
+	log_event(LOG_DEBUG, "hidden", "n", log_num(++looked_at), NULL);
 	log_set_level(LOG_ERROR);
 	log_event(LOG_WARN, "hidden", NULL);
 	log_event(LOG_ERROR, "shown", NULL);
@@ -89,6 +91,7 @@ static void test_levels(void)
 	log_set_level(LOG_INFO);
 	captured();
 	ok(strstr(seen, "hidden") == NULL, "below the level: nothing");
+	ok(looked_at == 0, "and nothing is made for it");
 	ok(strstr(seen, "error shown\n") && strstr(seen, "debug shown\n"),
 	   "at the level and above: shown");
 }
