@@ -8,7 +8,8 @@
 #   tests/nginx.sh write DIR PORT SOCKET FILES   only writes DIR/nginx.conf
 #
 # CORS="https://a.example ..." lists origins, EXTRA=FILE is included in the
-# server, TLS=1 listens with a certificate made on the spot.
+# server, TLS=1 listens with a certificate made on the spot, ACCESS_LOG stands in
+# place of "logs/access.log comfygate buffer=64k flush=1s".
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -104,10 +105,11 @@ write_conf() {
 	worker_rlimit_nofile $nofile;
 	pid nginx.pid;
 	error_log logs/error.log warn;
+	pcre_jit on;
 	events { worker_connections $nofile; }
 	http {
 		include comfygate/comfygate-http.conf;
-		access_log ${ACCESS_LOG:-logs/access.log comfygate};
+		access_log ${ACCESS_LOG:-logs/access.log comfygate buffer=64k flush=1s};
 		server_tokens off;
 		client_body_temp_path tmp/body;
 		fastcgi_temp_path tmp/fastcgi;

@@ -329,8 +329,11 @@ test_files() {
 	ok 'and is not to be cached' has 'cache-control: no-store'
 	get '/v1/file?job/gone' -I
 	ok 'HEAD of it' status 410
-	get '/v1/file?job/0&expires=9&signature=topsecret'
-	ok 'no signature in the access log' no grep -q topsecret \
+	get '/v1/file?job/0&expires=9&signature=topsecret' \
+		-H 'X-Request-Id: signed-1'
+	ok 'its line in the access log' await ' signed-1 ' \
+		"$dir/ng/logs/access.log"
+	ok 'has no signature' no grep -q topsecret \
 		"$dir/ng/logs/access.log"
 	get /metrics
 	ok 'metrics from here' status 200
