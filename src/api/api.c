@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/private.h"
+#include "base/digest.h"
 #include "base/log.h"
 
 #define PING_MS 15000
@@ -19,6 +20,7 @@ struct api *api_create(const struct api_options *o, struct catalogue *catalogue,
 	a = mem_alloc(sizeof(*a));
 	a->o = *o;
 	a->reader = reader;
+	a->sign = digest_mac_create(o->sign_key, o->sign_key_len);
 	a->catalogue = catalogue;
 	a->newest = catalogue;
 	atomic_init(&a->streams, 0);
@@ -49,6 +51,7 @@ void api_destroy(struct api *a)
 	access_forget_waiters(a);
 	store_reader_close(a->reader);
 	catalogue_free(a->catalogue);
+	digest_mac_destroy(a->sign);
 	free(a);
 }
 

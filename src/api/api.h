@@ -43,7 +43,7 @@ struct api_options {
 	void *ask_keys_ctx;
 	struct api_fleet fleet;
 	const char *public_url; /* "" : from the request's scheme and Host */
-	const unsigned char *sign_key; /* for URLs; borrowed for good */
+	const unsigned char *sign_key; /* for URLs; borrowed by api_create() */
 	size_t sign_key_len;
 	int64_t url_lifetime_ms;
 	int64_t max_wait_ms;

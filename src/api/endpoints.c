@@ -69,7 +69,8 @@ void endpoint_get(struct call *c)
 static void put_endpoint(struct json_writer *w, const struct call *c,
 			 struct link_base base, const struct endpoint *e)
 {
-	struct buf url;
+	const char *path =
+		arena_printf(c->arena, "/v%u/%s", e->version, e->name);
 
 	json_open(w, '{');
 	json_member_string(w, "name", e->name);
@@ -78,11 +79,7 @@ static void put_endpoint(struct json_writer *w, const struct call *c,
 	json_member_string(w, "description", e->description);
 	if (e->deprecated != NULL)
 		json_member_string(w, "deprecated", e->deprecated);
-	buf_init(&url, 4096);
-	link_plain(&url, base,
-		   arena_printf(c->arena, "/v%u/%s", e->version, e->name));
-	json_member_string(w, "url", buf_str(&url));
-	buf_finish(&url);
+	json_member_string(w, "url", link_plain(base, path, c->arena));
 	json_close(w, '}');
 }
 

@@ -7,12 +7,11 @@
 #include "api/private.h"
 #include "base/clock.h"
 
-#define URL_MAX	    2048
 #define PROBLEM_MAX (64 * 1024)
 
 const char *job_path(const struct job *job, struct arena *arena)
 {
-	return arena_printf(arena, "/v1/jobs/%s", job->id);
+	return arena_join(arena, "/v1/jobs/", job->id, NULL);
 }
 
 static void put_time(struct json_writer *w, const char *key, int64_t ms)
@@ -28,12 +27,6 @@ static void put_time(struct json_writer *w, const char *key, int64_t ms)
 	json_put_string(w, text);
 }
 
-static void put_buf(struct json_writer *w, const char *key, struct buf *b)
-{
-	json_member_string(w, key, buf_str(b));
-	buf_finish(b);
-}
-
 /* When the files of an ended job go. */
 static int64_t files_end(const struct job *job)
 {
@@ -45,15 +38,10 @@ const char *job_file_url(struct api *a, struct link_base base,
 			 struct arena *arena)
 {
 	const char *path =
-		arena_printf(arena, "/v1/files/%s/%s", job->id, f->name);
-	const char *text;
-	struct buf url;
+		arena_join(arena, "/v1/files/", job->id, "/", f->name, NULL);
 
-	buf_init(&url, URL_MAX);
-	link_signed(a, &url, base, path, clock_wall_ms(), files_end(job));
-	text = arena_strdup(arena, buf_str(&url));
-	buf_finish(&url);
-	return text;
+	return link_signed(a, base, path, clock_wall_ms(), files_end(job),
+			   arena);
 }
 
 /* Its members; a thumbnail has the same. */
@@ -153,21 +141,17 @@ static void put_urls(struct api *a, struct link_base base,
 		     const struct job *job, struct arena *arena,
 		     struct json_writer *w)
 {
-	const char *path = job_path(job, arena);
-	struct buf url;
+	const char *self = job_path(job, arena);
+	const char *events = arena_join(arena, self, "/events", NULL);
+	const char *cancel = arena_join(arena, self, "/cancel", NULL);
 
 	json_put_key(w, "urls");
 	json_open(w, '{');
-	buf_init(&url, URL_MAX);
-	link_plain(&url, base, path);
-	put_buf(w, "self", &url);
-	buf_init(&url, URL_MAX);
-	link_signed(a, &url, base, arena_printf(arena, "%s/events", path),
-		    clock_wall_ms(), 0);
-	put_buf(w, "events", &url);
-	buf_init(&url, URL_MAX);
-	link_plain(&url, base, arena_printf(arena, "%s/cancel", path));
-	put_buf(w, "cancel", &url);
+	json_member_string(w, "self", link_plain(base, self, arena));
+	json_member_string(
+		w, "events",
+		link_signed(a, base, events, clock_wall_ms(), 0, arena));
+	json_member_string(w, "cancel", link_plain(base, cancel, arena));
 	json_close(w, '}');
 }
 

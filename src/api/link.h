@@ -6,7 +6,6 @@
 
 #include "api/api.h"
 #include "base/arena.h"
-#include "base/buf.h"
 
 /*
  * URLs that we hand out, absolute, so that no client builds one. Those that
@@ -23,12 +22,14 @@ struct link_base {
 struct link_base link_base(const struct api *a, const struct exchange *x,
 			   struct arena *arena);
 
-/* Appends origin + path. */
-void link_plain(struct buf *to, struct link_base base, const char *path);
-/* Appends the signed URL, good until about now_ms + lifetime and never past
- * `end_ms` (0: no end). Quantised, so that a job read twice looks the same. */
-void link_signed(const struct api *a, struct buf *to, struct link_base base,
-		 const char *path, int64_t now_ms, int64_t end_ms);
+/* Origin and path. Both URLs are in the arena. */
+const char *link_plain(struct link_base base, const char *path,
+		       struct arena *arena);
+/* Signed, good until about now_ms + lifetime and never past `end_ms` (0: no
+ * end). Quantised, so that a job read twice looks the same. */
+const char *link_signed(const struct api *a, struct link_base base,
+			const char *path, int64_t now_ms, int64_t end_ms,
+			struct arena *arena);
 
 enum link_check { LINK_GOOD, LINK_BAD, LINK_EXPIRED };
 /* path and query as they came. */

@@ -185,21 +185,18 @@ static void reply_bytes(struct exchange *x, struct link_base base,
 			const char *url, struct reply *r, struct arena *arena)
 {
 	char path[FILES_PATH_MAX];
-	struct buf self;
+	const char *self = link_plain(base, job_path(job, arena), arena);
 
 	if (!files_path(job->id, f->name, path)) {
 		refuse(x, r, job, PROBLEM_INTERNAL, "the file has no place");
 		return;
 	}
-	buf_init(&self, 4096);
-	link_plain(&self, base, job_path(job, arena));
 	reply_header(r, "Content-Location", url);
-	reply_header(r, "Link",
-		     arena_printf(arena, "<%s>; rel=\"describedby\"",
-				  buf_str(&self)));
+	reply_header(
+		r, "Link",
+		arena_join(arena, "<", self, ">; rel=\"describedby\"", NULL));
 	reply_header(r, "X-Job-Id", job->id);
 	reply_header(r, "Cache-Control", "no-store");
-	buf_finish(&self);
 	file_send(x, r, f->name, path, false, arena);
 }
 

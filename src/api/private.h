@@ -16,6 +16,7 @@ struct api {
 	struct api_options o;
 	struct server *server;
 	struct store_reader *reader;
+	struct digest_mac *sign; /* of URLs */
 	struct catalogue *catalogue;
 	const struct catalogue *newest;
 	struct waiting waiting;
@@ -65,8 +66,8 @@ void access_forget_waiters(struct api *a); /* at the end */
 /* run.c: is new work taken at all? False: it has replied 503. */
 MUST_USE bool open_step(struct call *c);
 
-/* body.c. Whose bodies an intake reads: asked with the head of a request, where
- * its token has not been found bad. NULL: memory. */
+/* body.c. Which bodies an intake reads: asked with the head of a request. NULL:
+ * memory. A caller whose token is found bad gets no byte of his stored. */
 typedef struct body_sink *body_fn(struct call *c);
 body_fn body_of_run, body_of_upload;
 bool body_is(const struct call *c, const char *type); /* its Content-Type */

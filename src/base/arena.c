@@ -147,17 +147,45 @@ char *arena_strdup(struct arena *a, const char *s)
 	return arena_strndup(a, s, strlen(s));
 }
 
+char *arena_join(struct arena *a, const char *first, ...)
+{
+	size_t n = 0;
+	char *s, *end;
+	va_list ap;
+
+	va_start(ap, first);
+	for (const char *t = first; t != NULL; t = va_arg(ap, const char *))
+		n += strlen(t);
+	va_end(ap);
+	s = end = arena_alloc(a, n + 1);
+	va_start(ap, first);
+	for (const char *t = first; t != NULL; t = va_arg(ap, const char *)) {
+		n = strlen(t);
+		memcpy(end, t, n);
+		end += n;
+	}
+	va_end(ap);
+	return s;
+}
+
+/* Printed where the next piece would be: mostly it fits there. */
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
+	struct arena_block *b = a->head;
+	size_t room = b != NULL ? b->size - b->used : 0;
+	char *s = room > 0 ? b->bytes + b->used : NULL;
 	va_list ap;
-	char *s;
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(s, room, fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		abort(); /* a format of ours is wrong */
+	if ((size_t)n < room)
+		return arena_alloc(a, (size_t)n + 1);
+	if (s != NULL)
+		memset(s, 0, room);
 	s = arena_alloc(a, (size_t)n + 1);
 	va_start(ap, fmt);
 	vsnprintf(s, (size_t)n + 1, fmt, ap);

@@ -29,6 +29,8 @@ void *arena_array(struct arena *a, size_t count, size_t size);
 /* Copies, NUL terminated. */
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
+/* All texts up to the NULL in a row. */
+char *arena_join(struct arena *a, const char *first, ...) SENTINEL;
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
 
 /* Heap memory that aborts when there is none; freed with free(). */

@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-#define FIRST_CAP 64
+#define FIRST_CAP 256
 
 void buf_init(struct buf *b, size_t max)
 {
@@ -35,6 +35,8 @@ static bool reserve(struct buf *b, size_t n)
 {
 	size_t cap = b->cap ? b->cap : FIRST_CAP;
 
+	if (n < b->cap - b->len && !b->over && n <= b->max - b->len)
+		return true;
 	if (b->over || n > b->max - b->len) {
 		b->over = true;
 		return false;
@@ -65,25 +67,33 @@ void buf_adds(struct buf *b, const char *s)
 
 void buf_addc(struct buf *b, char c)
 {
-	buf_add(b, &c, 1);
+	if (!reserve(b, 1))
+		return;
+	b->at[b->len++] = c;
+	b->at[b->len] = '\0';
 }
 
+/* Printed into the room that there is: mostly it fits. */
 void buf_addf(struct buf *b, const char *fmt, ...)
 {
+	size_t room = b->cap - b->len;
 	va_list ap;
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(room > 0 ? b->at + b->len : NULL, room, fmt, ap);
 	va_end(ap);
 	assert(n >= 0);
-	if (n == 0 || !reserve(b, (size_t)n))
-		return;
-
-	va_start(ap, fmt);
-	vsnprintf(b->at + b->len, (size_t)n + 1, fmt, ap);
-	va_end(ap);
-	b->len += (size_t)n;
+	if (n > 0 && reserve(b, (size_t)n)) {
+		if ((size_t)n >= room) {
+			va_start(ap, fmt);
+			vsnprintf(b->at + b->len, (size_t)n + 1, fmt, ap);
+			va_end(ap);
+		}
+		b->len += (size_t)n;
+	}
+	if (b->at != NULL)
+		b->at[b->len] = '\0';
 }
 
 bool buf_over(const struct buf *b)

@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -23,6 +22,17 @@ int64_t clock_monotonic_ms(void)
 	return now_ms(CLOCK_MONOTONIC);
 }
 
+/* So many digits of n, and what stands behind them. */
+static char *put(char *at, int n, int digits, char after)
+{
+	for (int i = digits; i > 0; i--) {
+		at[i - 1] = (char)('0' + n % 10);
+		n /= 10;
+	}
+	at[digits] = after;
+	return at + digits + 1;
+}
+
 void clock_rfc3339(int64_t wall_ms, char out[CLOCK_TEXT])
 {
 	/* Four digits of year and no more: what is outside is shown as the
@@ -37,10 +47,12 @@ void clock_rfc3339(int64_t wall_ms, char out[CLOCK_TEXT])
 		wall_ms = last;
 	s = (time_t)(wall_ms / 1000);
 	gmtime_r(&s, &tm);
-	snprintf(out, CLOCK_TEXT, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-		 (unsigned)(tm.tm_year + 1900) % 10000u,
-		 (unsigned)(tm.tm_mon + 1) % 100u, (unsigned)tm.tm_mday % 100u,
-		 (unsigned)tm.tm_hour % 100u, (unsigned)tm.tm_min % 100u,
-		 (unsigned)tm.tm_sec % 100u,
-		 (unsigned)(wall_ms % 1000) % 1000u);
+	out = put(out, tm.tm_year + 1900, 4, '-');
+	out = put(out, tm.tm_mon + 1, 2, '-');
+	out = put(out, tm.tm_mday, 2, 'T');
+	out = put(out, tm.tm_hour, 2, ':');
+	out = put(out, tm.tm_min, 2, ':');
+	out = put(out, tm.tm_sec, 2, '.');
+	out = put(out, (int)(wall_ms % 1000), 3, 'Z');
+	*out = '\0';
 }

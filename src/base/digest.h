@@ -13,8 +13,6 @@
 #define DIGEST_HEX_SIZE 65
 
 void digest_sha256(const void *bytes, size_t n, unsigned char out[DIGEST_SIZE]);
-void digest_hmac_sha256(const void *key, size_t key_len, const void *bytes,
-			size_t n, unsigned char out[DIGEST_SIZE]);
 void digest_hex(const unsigned char digest[DIGEST_SIZE],
 		char out[DIGEST_HEX_SIZE]);
 /* Is it what digest_hex() writes: 64 digits, lower case? NULL: false. */
@@ -22,6 +20,14 @@ MUST_USE bool digest_hex_valid(const char *text);
 /* Takes as long wherever the difference is. */
 MUST_USE bool digest_same(const void *a, const void *b, size_t n);
 void digest_random(void *out, size_t n);
+
+/* HMAC-SHA-256 (RFC 2104) with a key that is set up once. One thread at a
+ * time. The key has at least a byte; it is copied. */
+struct digest_mac;
+struct digest_mac *digest_mac_create(const void *key, size_t key_len);
+void digest_mac(struct digest_mac *m, const void *bytes, size_t n,
+		unsigned char out[DIGEST_SIZE]);
+void digest_mac_destroy(struct digest_mac *m); /* NULL is fine */
 
 /* Bytes that come in pieces. */
 struct digest;

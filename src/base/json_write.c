@@ -1,8 +1,22 @@
-#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "base/num.h"
 #include "base/text.h"
+
+/* Eight characters that stay as they are? Each byte's upper bit is set where it
+ * is none: above 0x7f, below ' ', a quote, a backslash. A byte behind such a
+ * one may be taken for one, too. */
+static bool plain(const char *s)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101);
+	uint64_t v;
+
+	memcpy(&v, s, sizeof(v));
+	v |= (v - each * ' ') | ((v ^ each * '"') - each) |
+	     ((v ^ each * '\\') - each);
+	return (v & each << 7) == 0;
+}
 
 void json_escape(struct buf *to, const char *s, size_t n)
 {
@@ -11,10 +25,18 @@ void json_escape(struct buf *to, const char *s, size_t n)
 
 	for (size_t i = 0; i < n;) {
 		unsigned char c = (unsigned char)s[i];
-		char unit[7] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+		char unit[7] = "\\u00";
 		const char *escape = unit;
 		size_t len = 1;
 
+		if (n - i >= 8 && plain(s + i)) {
+			i += 8;
+			continue;
+		}
+		if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
+			i++;
+			continue;
+		}
 		if (c >= 0x80) {
 			len = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
 			if (len <= n - i && text_utf8(s + i, len)) {
@@ -26,15 +48,15 @@ void json_escape(struct buf *to, const char *s, size_t n)
 			escape = "\xEF\xBF\xBD";
 		} else if (c == '"' || c == '\\') {
 			escape = c == '"' ? "\\\"" : "\\\\";
-		} else if (c >= 0x20) {
-			i++;
-			continue;
 		} else if (c == '\n') {
 			escape = "\\n";
 		} else if (c == '\t') {
 			escape = "\\t";
 		} else if (c == '\r') {
 			escape = "\\r";
+		} else {
+			unit[4] = hex[c >> 4];
+			unit[5] = hex[c & 15];
 		}
 		buf_add(to, s + from, i - from);
 		buf_adds(to, escape);
@@ -94,16 +116,24 @@ void json_put_string(struct json_writer *w, const char *s)
 	quote(w, s);
 }
 
+static void put_integer(struct json_writer *w, struct integer n)
+{
+	char text[NUM_INTEGER_TEXT];
+
+	num_integer_print(n, text);
+	json_put_raw(w, text);
+}
+
 void json_put_int(struct json_writer *w, int64_t n)
 {
-	before_value(w);
-	buf_addf(w->to, "%lld", (long long)n);
+	uint64_t magnitude = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+
+	put_integer(w, (struct integer){n < 0, magnitude});
 }
 
 void json_put_uint(struct json_writer *w, uint64_t n)
 {
-	before_value(w);
-	buf_addf(w->to, "%llu", (unsigned long long)n);
+	put_integer(w, (struct integer){false, n});
 }
 
 void json_put_bool(struct json_writer *w, bool b)

@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -131,8 +130,17 @@ bool num_multiple(struct integer value, struct integer of)
 
 void num_integer_print(struct integer n, char text[NUM_INTEGER_TEXT])
 {
-	snprintf(text, NUM_INTEGER_TEXT, "%s%llu", n.negative ? "-" : "",
-		 (unsigned long long)n.magnitude);
+	char digits[NUM_INTEGER_TEXT];
+	size_t at = sizeof(digits);
+
+	digits[--at] = '\0';
+	do {
+		digits[--at] = (char)('0' + n.magnitude % 10);
+		n.magnitude /= 10;
+	} while (n.magnitude > 0);
+	if (n.negative)
+		digits[--at] = '-';
+	memcpy(text, digits + at, sizeof(digits) - at);
 }
 
 bool num_beyond_double(struct integer n)

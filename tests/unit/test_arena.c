@@ -70,6 +70,10 @@ static void test_texts(void)
 	is_str(arena_strndup(&a, NULL, 0), "", "strndup of NULL, 0 bytes");
 	is_str(arena_printf(&a, "%d-%s", 7, "x"), "7-x", "printf");
 	is_str(arena_printf(&a, "%s", ""), "", "printf of nothing");
+	is_str(arena_join(&a, "a", "", "bc", NULL), "abc", "join");
+	is_str(arena_join(&a, "", NULL), "", "join of nothing");
+	arena_finish(&a);
+	is_str(arena_join(&a, "first", NULL), "first", "join, nothing held");
 	arena_finish(&a);
 
 	s = mem_strdup("abc");
@@ -82,10 +86,33 @@ static void test_texts(void)
 	free(t);
 }
 
+/* A text is first printed where the next piece would be: of one that does not
+ * fit there nothing stays. */
+static void test_printf_ends(void)
+{
+	char text[3000];
+	int good = 0, clean = 0;
+
+	memset(text, 'x', sizeof(text));
+	for (int n = 0; n < 3000; n++) {
+		struct arena a = {0};
+		char *before = arena_strdup(&a, "before"), *s, *after;
+
+		s = arena_printf(&a, "%.*s", n, text);
+		after = arena_alloc(&a, 900);
+		good += strlen(s) == (size_t)n && strcmp(before, "before") == 0;
+		clean += all_zero((unsigned char *)after, 900);
+		arena_finish(&a);
+	}
+	ok(good == 3000, "printf of each length");
+	ok(clean == 3000, "what comes after is zeroed");
+}
+
 int main(void)
 {
 	test_sizes();
 	test_many_small();
 	test_texts();
+	test_printf_ends();
 	return tap_done();
 }

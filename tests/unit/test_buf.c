@@ -46,6 +46,27 @@ static void test_format_grows(void)
 	buf_finish(&b);
 }
 
+/* At each distance from the end of what is allocated. */
+static void test_format_ends(void)
+{
+	char text[600];
+	int good = 0;
+
+	memset(text, 'x', sizeof(text));
+	for (int n = 0; n < 600; n++) {
+		struct buf b;
+
+		buf_init(&b, 500);
+		buf_adds(&b, "abc");
+		buf_addf(&b, "%.*s", n, text);
+		good += buf_over(&b) == (n > 497) &&
+			b.len == (n > 497 ? 3u : 3u + (unsigned)n) &&
+			strlen(buf_str(&b)) == b.len;
+		buf_finish(&b);
+	}
+	ok(good == 600, "formatted appends of each length");
+}
+
 static void test_clear(void)
 {
 	struct buf b;
@@ -72,6 +93,7 @@ int main(void)
 {
 	test_parts();
 	test_format_grows();
+	test_format_ends();
 	test_clear();
 	return tap_done();
 }

@@ -29,18 +29,45 @@ static void test_hashes(void)
 	ok(!digest_same(d, piecewise, sizeof(d)), "one bit is a difference");
 
 	/* RFC 4231, case 2 */
-	digest_hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, d);
-	digest_hex(d, hex);
-	is_str(hex,
-	       "5bdcc146bf60754e6a042426089575c7"
-	       "5a003f089d2739839dec58b964ec3843",
-	       "HMAC-SHA-256");
-	digest_hmac_sha256(NULL, 0, NULL, 0, d);
-	digest_hex(d, hex);
-	is_str(hex,
-	       "b613679a0814d9ec772f95d778c35fc5"
-	       "ff1697c493715653c6c712144292c5ad",
-	       "HMAC of nothing");
+}
+
+/* RFC 4231 */
+static const struct {
+	const char *what, *key;
+	size_t key_len;
+	const char *text;
+	const char *want;
+} macs[] = {
+	{"case 2", "Jefe", 4, "what do ya want for nothing?",
+	 "5bdcc146bf60754e6a042426089575c7"
+	 "5a003f089d2739839dec58b964ec3843"},
+	{"case 6, a key longer than a block", NULL, 131,
+	 "Test Using Larger Than Block-Size Key - Hash Key First",
+	 "60e431591ee0b67f0d8a26aacbf5b77f"
+	 "8e0bc6213728c5140546040f0ee37f54"},
+};
+
+static void test_mac(void)
+{
+	unsigned char long_key[131], d[DIGEST_SIZE];
+	char hex[DIGEST_HEX_SIZE];
+
+	memset(long_key, 0xaa, sizeof(long_key));
+	for (size_t i = 0; i < COUNT(macs); i++) {
+		struct digest_mac *m = digest_mac_create(
+			macs[i].key ? (void *)macs[i].key : long_key,
+			macs[i].key_len);
+
+		/* The key stays from one text to the next. */
+		for (int round = 0; round < 3; round++) {
+			digest_mac(m, macs[i].text, strlen(macs[i].text), d);
+			digest_hex(d, hex);
+			is_str(hex, macs[i].want, macs[i].what);
+			digest_mac(m, NULL, 0, d);
+		}
+		digest_mac_destroy(m);
+	}
+	digest_mac_destroy(NULL);
 }
 
 static const struct {
@@ -114,6 +141,7 @@ static void test_random(void)
 int main(void)
 {
 	test_hashes();
+	test_mac();
 	test_base64url();
 	test_random();
 	return tap_done();

@@ -632,6 +632,39 @@ static void test_writing(void)
 	buf_finish(&b);
 }
 
+/* Each byte in each place of a text: only what must be escaped is. */
+static void test_escaping(void)
+{
+	int good = 0;
+
+	for (int c = 0; c < 256; c++) {
+		for (size_t at = 0; at < 20; at++) {
+			char text[20], want[32], code[8];
+			struct buf b;
+
+			memset(text, 'a', sizeof(text));
+			text[at] = (char)c;
+			snprintf(code, sizeof(code), "\\u%04x", (unsigned)c);
+			snprintf(want, sizeof(want), "%.*s%s%.*s", (int)at,
+				 text,
+				 c >= 0x80   ? "\xEF\xBF\xBD"
+				 : c == '"'  ? "\\\""
+				 : c == '\\' ? "\\\\"
+				 : c == '\n' ? "\\n"
+				 : c == '\t' ? "\\t"
+				 : c == '\r' ? "\\r"
+				 : c < 0x20  ? code
+					     : (char[]){(char)c, '\0'},
+				 (int)(19 - at), "aaaaaaaaaaaaaaaaaaaa");
+			buf_init(&b, 100);
+			json_escape(&b, text, sizeof(text));
+			good += strcmp(buf_str(&b), want) == 0;
+			buf_finish(&b);
+		}
+	}
+	ok(good == 256 * 20, "each byte in each place");
+}
+
 int main(void)
 {
 	test_grammar();
@@ -643,5 +676,6 @@ int main(void)
 	test_spans();
 	test_round_trip();
 	test_writing();
+	test_escaping();
 	return tap_done();
 }
