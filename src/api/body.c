@@ -34,11 +34,9 @@ struct body_sink *body_of_run(struct call *c)
 		.endpoint = endpoint_named(c),
 	};
 
-	if (in.endpoint == NULL ||
-	    (c->who != NULL &&
-	     !principal_has_scope(c->who, in.endpoint->scope)))
+	if (in.endpoint == NULL)
 		return NULL;
-	in.plan = endpoint_plan(in.endpoint, c->who);
+	/* First what is seen at a look: most bodies are small JSON. */
 	if (body_is(c, "multipart/form-data")) {
 		in.kind = INTAKE_FORM;
 		in.max_text = o->max_text_bytes;
@@ -50,6 +48,11 @@ struct body_sink *body_of_run(struct call *c)
 	} else {
 		return NULL;
 	}
+	if (!access_known(c) ||
+	    (c->who != NULL &&
+	     !principal_has_scope(c->who, in.endpoint->scope)))
+		return NULL;
+	in.plan = endpoint_plan(in.endpoint, c->who);
 	return intake_create(&in);
 }
 
@@ -65,7 +68,7 @@ struct body_sink *body_of_upload(struct call *c)
 		.max_bytes = o->max_upload_bytes,
 	};
 
-	return intake_create(&in);
+	return access_known(c) ? intake_create(&in) : NULL;
 }
 
 bool body_came(struct call *c)

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "base/num.h"
 #include "base/text.h"
 #include "http/loop.h"
 #include "http/records.h"
@@ -234,11 +235,12 @@ void reply_header(struct reply *r, const char *name, const char *value)
 
 static bool name_valid(const char *name)
 {
-	static const char token[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789-_";
+	const char *at = name;
 
-	return name[0] != '\0' && name[strspn(name, token)] == '\0';
+	while ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
+	       (*at >= '0' && *at <= '9') || *at == '-' || *at == '_')
+		at++;
+	return at > name && *at == '\0';
 }
 
 static bool value_valid(const char *value)
@@ -280,30 +282,58 @@ static bool carries_body(const struct reply *r)
 	return r->content_type != NULL && r->status != 204 && r->status != 304;
 }
 
+static void put_header(struct buf *to, const char *name, const char *value)
+{
+	buf_adds(to, name);
+	buf_add(to, ": ", 2);
+	buf_adds(to, value);
+	buf_add(to, "\r\n", 2);
+}
+
+static void put_length(struct buf *to, size_t n)
+{
+	char text[NUM_INTEGER_TEXT];
+
+	num_integer_print((struct integer){.magnitude = n}, text);
+	put_header(to, "Content-Length", text);
+}
+
+static void put_status(struct buf *to, int status)
+{
+	char text[NUM_INTEGER_TEXT];
+
+	num_integer_print((struct integer){.magnitude = (unsigned)status},
+			  text);
+	buf_adds(to, "Status: ");
+	buf_adds(to, text);
+	buf_addc(to, ' ');
+	buf_adds(to, reason(status));
+	buf_add(to, "\r\n", 2);
+}
+
 static void put_head(struct buf *to, const struct exchange *x,
 		     const struct reply *r)
 {
-	buf_addf(to, "Status: %d %s\r\n", r->status, reason(r->status));
+	put_status(to, r->status);
 	if (carries_body(r))
-		buf_addf(to, "Content-Type: %s\r\n", r->content_type);
+		put_header(to, "Content-Type", r->content_type);
 	for (size_t i = 0; i < r->header_count; i++)
-		buf_addf(to, "%s: %s\r\n", r->headers[i].name,
-			 r->headers[i].value);
+		put_header(to, r->headers[i].name, r->headers[i].value);
 	/* A file that nginx sends in our place is cached as nginx says. */
 	if (!has(r, "Cache-Control") && !has(r, "X-Accel-Redirect"))
-		buf_adds(to, "Cache-Control: no-store\r\n");
-	buf_addf(to, "X-Request-Id: %s\r\n", x->request.request_id);
+		put_header(to, "Cache-Control", "no-store");
+	put_header(to, "X-Request-Id", x->request.request_id);
 }
 
 static void put_end(struct buf *to, const struct reply *r, bool stream)
 {
 	if (stream)
-		buf_adds(to, "X-Accel-Buffering: no\r\n");
+		put_header(to, "X-Accel-Buffering", "no");
 	else if (carries_body(r))
-		buf_addf(to, "Content-Length: %zu\r\n", r->body_len);
+		put_length(to, r->body_len);
 	else if (r->status != 204 && r->status != 304)
-		buf_adds(to, "Content-Length: 0\r\n");
-	buf_adds(to, "\r\n");
+		put_length(to, 0);
+	buf_add(to, "\r\n", 2);
 }
 
 /* The only two problems that http/ tells by itself. */

@@ -3,18 +3,32 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "http/fastcgi.h"
 #include "http/records.h"
 
-static bool memory_file(struct fastcgi *f)
+/* What a pipe must hold: the parameters, and around them the heads of four
+ * records and the content of BEGIN_REQUEST. */
+#define PIPE_LEAST (FRAMES_PARAMS_MAX + 5 * 8)
+
+static bool open_pipe(struct fastcgi *f)
 {
-	if (f->fd < 0)
-		f->fd = memfd_create("fastcgi", MFD_CLOEXEC);
-	return f->fd >= 0;
+	int ends[2];
+
+	if (f->in >= 0)
+		return true;
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return false;
+	f->in = ends[0];
+	f->out = ends[1];
+	/* Smaller than usual for a user who has very many. */
+	if (fcntl(f->out, F_GETPIPE_SZ) >= PIPE_LEAST ||
+	    fcntl(f->out, F_SETPIPE_SZ, PIPE_LEAST) >= PIPE_LEAST)
+		return true;
+	fastcgi_close(f);
+	return false;
 }
 
 bool fastcgi_open(struct fastcgi *f, struct problem *why)
@@ -23,7 +37,7 @@ bool fastcgi_open(struct fastcgi *f, struct problem *why)
 	struct sigaction before[COUNT(taken)];
 	int failed;
 
-	f->fd = -1;
+	f->in = f->out = -1;
 	for (size_t i = 0; i < COUNT(taken); i++)
 		sigaction(taken[i], NULL, &before[i]);
 	failed = FCGX_Init();
@@ -32,17 +46,19 @@ bool fastcgi_open(struct fastcgi *f, struct problem *why)
 	if (failed)
 		return problem_set(why, PROBLEM_INTERNAL, "",
 				   "libfcgi does not start: error %d", failed);
-	if (!memory_file(f))
-		return problem_set(why, PROBLEM_INTERNAL, "",
-				   "memfd_create: %s", strerror(errno));
+	if (!open_pipe(f))
+		return problem_set(why, PROBLEM_INTERNAL, "", "pipe: %s",
+				   strerror(errno));
 	return true;
 }
 
 void fastcgi_close(struct fastcgi *f)
 {
-	if (f->fd >= 0)
-		close(f->fd);
-	f->fd = -1;
+	if (f->in >= 0)
+		close(f->in);
+	if (f->out >= 0)
+		close(f->out);
+	f->in = f->out = -1;
 }
 
 static bool length(const unsigned char **at, const unsigned char *end,
@@ -92,11 +108,10 @@ static bool lengths_fit(const struct frames *whole)
 	return true;
 }
 
-/* BEGIN_REQUEST, all parameters, their end, no body; and after it a record
- * that is none, so that nothing left from an earlier request can be read. */
+/* BEGIN_REQUEST, all parameters, their end, no body. */
 static bool put_request(struct fastcgi *f, const struct frames *whole)
 {
-	unsigned char begin[24], end[24] = {0};
+	unsigned char begin[24], end[16];
 	struct iovec iov[3] = {
 		{.iov_base = begin, .iov_len = sizeof(begin)},
 		{.iov_base = whole->params, .iov_len = whole->params_len},
@@ -111,12 +126,11 @@ static bool put_request(struct fastcgi *f, const struct frames *whole)
 	record_head(end + 8, RECORD_STDIN, whole->id, 0);
 	if (whole->params_len == 0) {
 		/* An empty PARAMS record is their end already. */
-		iov[1] = (struct iovec){.iov_base = end + 8, .iov_len = 16};
+		iov[1] = (struct iovec){.iov_base = end + 8, .iov_len = 8};
 		iov[2] = (struct iovec){.iov_base = end, .iov_len = 0};
-		total = sizeof(begin) + 16;
+		total = sizeof(begin) + 8;
 	}
-	return memory_file(f) && pwritev(f->fd, iov, 3, 0) == (ssize_t)total &&
-	       lseek(f->fd, 0, SEEK_SET) == 0;
+	return open_pipe(f) && writev(f->out, iov, 3) == (ssize_t)total;
 }
 
 static void copy_params(const FCGX_Request *r, struct arena *arena,
@@ -142,23 +156,22 @@ static void copy_params(const FCGX_Request *r, struct arena *arena,
 	}
 }
 
-bool fastcgi_parse(struct fastcgi *f, const struct frames *whole,
-		   struct arena *arena, struct fastcgi_request *out)
+/* False: something may be left in the pipe. */
+static bool parse(struct fastcgi *f, struct arena *arena,
+		  struct fastcgi_request *out)
 {
 	FCGX_Request r;
 	char rest;
 	bool right;
 
-	if (!lengths_fit(whole) || !put_request(f, whole))
-		return false;
 	FCGX_InitRequest(&r, -1, 0);
-	r.ipcFd = f->fd;
+	r.ipcFd = f->in;
 	/* Or FCGX_Accept_r() begins by closing the descriptor; and detached,
 	 * so that closing it on an error does not linger. */
 	r.keepConnection = 1;
 	FCGX_Detach(&r);
 	if (FCGX_Accept_r(&r) < 0) {
-		f->fd = -1; /* it has closed it */
+		f->in = -1; /* it has closed it */
 		return false;
 	}
 	right = FCGX_GetStr(&rest, 1, r.in) == 0 && FCGX_GetError(r.in) == 0;
@@ -167,4 +180,15 @@ bool fastcgi_parse(struct fastcgi *f, const struct frames *whole,
 		copy_params(&r, arena, out);
 	FCGX_Free(&r, 0);
 	return right;
+}
+
+bool fastcgi_parse(struct fastcgi *f, const struct frames *whole,
+		   struct arena *arena, struct fastcgi_request *out)
+{
+	if (!lengths_fit(whole))
+		return false;
+	if (put_request(f, whole) && parse(f, arena, out))
+		return true;
+	fastcgi_close(f); /* the next one gets a pipe of its own */
+	return false;
 }

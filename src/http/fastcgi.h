@@ -13,12 +13,12 @@
  * The only user of libfcgi. It reads requests from a descriptor and waits
  * there for what is missing, so it is never given a connection: once the
  * head is whole (http/frames.h), BEGIN_REQUEST and the parameters are put
- * into a small file in memory and libfcgi parses that. It cannot wait, finds
- * the end of the file where the bytes lie, and its buffers are freed before
- * the request is handled. One per loop thread.
+ * into a pipe and libfcgi parses what comes out. All is in there before it
+ * looks and the pipe never waits, so it cannot either; its buffers are freed
+ * before the request is handled. One per loop thread.
  */
 struct fastcgi {
-	int fd; /* the file in memory; -1: to be made anew */
+	int in, out; /* the pipe's ends, empty between requests; -1: none */
 };
 
 /* libfcgi takes SIGTERM, SIGUSR1 and SIGPIPE for itself when it starts; what

@@ -71,6 +71,7 @@ struct connection {
 
 struct header {
 	const char *name; /* as the parameter: "HTTP_PREFER", "CONTENT_TYPE" */
+	const char *bare; /* without HTTP_ */
 	const char *value;
 };
 

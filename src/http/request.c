@@ -22,7 +22,8 @@ static struct header *find(struct exchange *x, const char *name)
 
 /* A header sent twice arrives twice (nginx before 1.23) and means both,
  * RFC 9110, 5.3: so a second Authorization cannot hide behind the first. */
-static void take_header(struct exchange *x, const struct fastcgi_param *p)
+static void take_header(struct exchange *x, const struct fastcgi_param *p,
+			const char *bare)
 {
 	struct header *same = find(x, p->name);
 
@@ -31,8 +32,11 @@ static void take_header(struct exchange *x, const struct fastcgi_param *p)
 		return;
 	}
 	if (same == NULL) {
-		x->headers[x->header_count++] =
-			(struct header){.name = p->name, .value = p->value};
+		x->headers[x->header_count++] = (struct header){
+			.name = p->name,
+			.bare = bare,
+			.value = p->value,
+		};
 		return;
 	}
 	same->value = arena_printf(&x->arena, "%s, %s", same->value, p->value);
@@ -48,10 +52,11 @@ static void take_headers(struct exchange *x, const struct fastcgi_request *from)
 	for (size_t i = 0; i < from->count && !x->too_long; i++) {
 		const struct fastcgi_param *p = &from->params[i];
 
-		if (text_starts(p->name, "HTTP_") ||
-		    (strcmp(p->name, "CONTENT_TYPE") == 0 &&
-		     p->value[0] != '\0'))
-			take_header(x, p);
+		if (text_starts(p->name, "HTTP_"))
+			take_header(x, p, p->name + 5);
+		else if (strcmp(p->name, "CONTENT_TYPE") == 0 &&
+			 p->value[0] != '\0')
+			take_header(x, p, p->name);
 	}
 }
 
@@ -165,7 +170,7 @@ struct exchange *request_read(struct connection *c)
 	return x;
 }
 
-/* "Prefer" is "HTTP_PREFER", "Content-Type" may be "CONTENT_TYPE". */
+/* "Content-Type" is "CONTENT_TYPE". */
 static bool same_name(const char *param_name, const char *name)
 {
 	for (; *param_name != '\0' && *name != '\0'; param_name++, name++) {
@@ -180,11 +185,7 @@ static bool same_name(const char *param_name, const char *name)
 const char *exchange_header(const struct exchange *x, const char *name)
 {
 	for (size_t i = 0; i < x->header_count; i++) {
-		const char *have = x->headers[i].name;
-
-		if (text_starts(have, "HTTP_"))
-			have += 5;
-		if (same_name(have, name))
+		if (same_name(x->headers[i].bare, name))
 			return x->headers[i].value;
 	}
 	return NULL;

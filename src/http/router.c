@@ -18,7 +18,7 @@ static bool next_segment(const char **at, struct segment *out)
 	if (*p != '/')
 		return false;
 	out->at = p + 1;
-	out->len = strcspn(p + 1, "/");
+	out->len = (size_t)(strchrnul(p + 1, '/') - out->at);
 	*at = p + 1 + out->len;
 	return true;
 }
@@ -106,11 +106,19 @@ static void allow_method(char allow[64], const char *method)
 	snprintf(allow + len, 64 - len, "%s%s", len > 0 ? ", " : "", method);
 }
 
-static void allow_route(char allow[64], const struct route *r)
+/* What the routes that fit as well as the best one answer to. */
+static void allow_routes(const struct route *table, size_t count, uint64_t best,
+			 const char *path, struct arena *arena, char allow[64])
 {
-	allow_method(allow, r->method);
-	if (strcmp(r->method, "GET") == 0)
-		allow_method(allow, "HEAD");
+	for (size_t i = 0; i < count; i++) {
+		const char *captures[ROUTE_CAPTURES] = {NULL};
+
+		if (fit(table[i].pattern, path, arena, captures) != best)
+			continue;
+		allow_method(allow, table[i].method);
+		if (strcmp(table[i].method, "GET") == 0)
+			allow_method(allow, "HEAD");
+	}
 }
 
 enum route_outcome route_find(const struct route *table, size_t count,
@@ -127,14 +135,10 @@ enum route_outcome route_find(const struct route *table, size_t count,
 
 		if (score == 0 || score < best)
 			continue;
-		if (score > best) {
-			/* A better pattern: what the others allow does not
-			 * count for this path. */
-			out->allow[0] = '\0';
-			best = score;
-			found = false;
-		}
-		allow_route(out->allow, &table[i]);
+		/* A better pattern: the methods of the others do not count
+		 * for this path. */
+		found = found && score == best;
+		best = score;
 		if (!found && serves(&table[i], method)) {
 			found = true;
 			out->id = table[i].id;
@@ -143,5 +147,8 @@ enum route_outcome route_find(const struct route *table, size_t count,
 	}
 	if (best == 0)
 		return ROUTE_NO_PATH;
-	return found ? ROUTE_FOUND : ROUTE_NO_METHOD;
+	if (found)
+		return ROUTE_FOUND;
+	allow_routes(table, count, best, path, arena, out->allow);
+	return ROUTE_NO_METHOD;
 }

@@ -82,7 +82,7 @@ struct server *server_create(const struct server_options *o,
 	s->handle = handle;
 	s->handle_ctx = ctx;
 	s->listener = s->epoll = s->wake = -1;
-	s->fastcgi.fd = -1;
+	s->fastcgi.in = s->fastcgi.out = -1;
 	s->accept_again.fire = accept_again;
 	s->posts_end = &s->posts;
 	s->chunk = mem_alloc(HTTP_READ_CHUNK);
