@@ -34,11 +34,13 @@ void db_checkpoint(struct db *db, bool idle);
 
 /* What the store must know of a row before it moves it. */
 struct db_row {
+	int64_t seq; /* what the functions that change it call it */
+	bool names_blobs;
 	enum phase phase;
 	bool cancel_asked;
 	char prompt_id[ID_SIZE];
-	char *owner; /* in the arena */
-	char *endpoint;
+	const char *owner; /* this and what follows in the arena */
+	const char *endpoint;
 	unsigned version;
 	const char *backend; /* of the attempt; or NULL */
 };
@@ -53,20 +55,19 @@ enum db_found db_by_key(struct db *db, const struct job *job, char id[ID_SIZE],
 enum db_found db_reusable(struct db *db, const char *reuse_key, int64_t since,
 			  struct arena *a, char id[ID_SIZE],
 			  const char **outputs);
-MUST_USE bool db_insert(struct db *db, const struct job *job);
+MUST_USE bool db_insert(struct db *db, const struct job *job, int64_t *seq);
 
-enum db_found db_next_queued(struct db *db, const struct store_claim *c,
-			     int64_t now, char id[ID_SIZE]);
+/* The next job for this claim is claimed; out is as by db_load(). */
+enum db_found db_claim(struct db *db, const struct store_claim *c, int64_t now,
+		       struct arena *a, struct job *out);
 /* When the next queued job may be claimed that may not yet; 0: none. */
 int64_t db_next_not_before(struct db *db, int64_t now);
-MUST_USE bool db_set_claimed(struct db *db, const char *id,
-			     const struct store_claim *c, int64_t now);
-MUST_USE bool db_set_phase(struct db *db, const char *id, enum phase phase);
-MUST_USE bool db_requeue(struct db *db, const char *id, int64_t not_before,
+MUST_USE bool db_set_phase(struct db *db, int64_t seq, enum phase phase);
+MUST_USE bool db_requeue(struct db *db, int64_t seq, int64_t not_before,
 			 bool counted);
-MUST_USE bool db_set_cancel(struct db *db, const char *id);
+MUST_USE bool db_set_cancel(struct db *db, int64_t seq);
 /* bytes: what the files in the outputs take. */
-MUST_USE bool db_end(struct db *db, const char *id, enum phase phase,
+MUST_USE bool db_end(struct db *db, int64_t seq, enum phase phase,
 		     const char *outputs, int64_t bytes, const char *problem,
 		     int64_t now);
 MUST_USE bool db_delete(struct db *db, const char *id);
@@ -99,15 +100,14 @@ MUST_USE bool db_limit_keep(struct db *db, int64_t keep_ms);
 /* ---- input files (db_sqlite_inputs.c) ---- */
 
 /* The job names this blob; once more is fine. */
-MUST_USE bool db_add_job_file(struct db *db, const char *id,
-			      const char *sha256);
+MUST_USE bool db_add_job_file(struct db *db, int64_t seq, const char *sha256);
 /* Told of each blob that a row named which is gone now. */
 typedef void db_dropped_fn(void *ctx, const char *sha256);
 /* The job names none any more. */
-MUST_USE bool db_drop_job_files(struct db *db, const char *id,
-				db_dropped_fn *fn, void *ctx);
+MUST_USE bool db_drop_job_files(struct db *db, int64_t seq, db_dropped_fn *fn,
+				void *ctx);
 /* The files are all there: the job waits for a backend. */
-MUST_USE bool db_set_fetched(struct db *db, const char *id, const char *files);
+MUST_USE bool db_set_fetched(struct db *db, int64_t seq, const char *files);
 MUST_USE bool db_add_upload(struct db *db, const struct upload *u);
 /* What the owner's uploads take with one more of that size, those that expired
  * too while their row is there; -1: failed. */

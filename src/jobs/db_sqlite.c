@@ -30,8 +30,8 @@ enum statement {
 	INSERT,
 	INSERT_WORK,
 	NEXT_QUEUED,
+	CLAIM,
 	NEXT_NOT_BEFORE,
-	SET_CLAIMED,
 	SET_PHASE,
 	REQUEUE,
 	SET_CANCEL,
@@ -50,8 +50,9 @@ enum statement {
 static const char *const texts[] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
-	[ROW] = "SELECT phase, cancel_asked, prompt_id, owner, endpoint,"
-		" version, backend FROM jobs WHERE id = ?",
+	[ROW] = "SELECT seq, EXISTS (SELECT 1 FROM job_files WHERE"
+		" job_files.seq = jobs.seq), phase, cancel_asked, prompt_id,"
+		" owner, endpoint, version, backend FROM jobs WHERE id = ?",
 	[BY_KEY] = "SELECT id, request_hash FROM jobs WHERE owner = ? AND"
 		   " endpoint = ? AND version = ? AND idempotency_key = ?",
 	[REUSABLE] = "SELECT id, outputs FROM jobs WHERE reuse_key = ? AND"
@@ -66,29 +67,28 @@ static const char *const texts[] = {
 		   " VALUES (?,?,?,?,?,?,?,?,?,?,nullif(?,0),nullif(?,0),"
 		   "nullif(?,0),?,nullif(?,0),?,?,?,?,?,?)",
 	[INSERT_WORK] = "INSERT INTO work (seq, prompt, recipe, files)"
-			" VALUES (last_insert_rowid(),?,?,?)",
-	[NEXT_QUEUED] = "SELECT id FROM jobs WHERE phase = 0 AND pool = ?1 AND"
-			" not_before <= ?2 AND"
-			" (deadline_at IS NULL OR deadline_at > ?2) AND"
+			" VALUES (?,?,?,?)",
+	[NEXT_QUEUED] = "SELECT " ROW_COLUMNS ", " WORK_COLUMNS ", jobs.seq"
+			" FROM jobs LEFT JOIN work USING (seq)"
+			" WHERE phase = 0 AND pool = ?1 AND not_before <= ?2"
+			" AND (deadline_at IS NULL OR deadline_at > ?2) AND"
 			" (?3 OR avoid IS NOT ?4)"
-			" ORDER BY priority DESC, seq LIMIT 1",
+			" ORDER BY priority DESC, jobs.seq LIMIT 1",
+	[CLAIM] = "UPDATE jobs SET phase = 1, backend = ?2, prompt_id = ?3,"
+		  " attempts = ?4, started_at = ?5 WHERE seq = ?1",
 	[NEXT_NOT_BEFORE] = "SELECT min(not_before) FROM jobs WHERE phase = 0"
 			    " AND not_before > 0 AND not_before > ?",
-	[SET_CLAIMED] = "UPDATE jobs SET phase = 1, backend = ?2,"
-			" prompt_id = ?3, attempts = attempts + 1,"
-			" started_at = coalesce(started_at, ?4) WHERE id = ?1",
-	[SET_PHASE] = "UPDATE jobs SET phase = ?2 WHERE id = ?1",
+	[SET_PHASE] = "UPDATE jobs SET phase = ?2 WHERE seq = ?1",
 	[REQUEUE] = "UPDATE jobs SET phase = 0, not_before = ?2,"
 		    " avoid = iif(?3, backend, avoid), prompt_id = NULL,"
-		    " attempts = attempts - iif(?3, 0, 1) WHERE id = ?1",
-	[SET_CANCEL] = "UPDATE jobs SET cancel_asked = 1 WHERE id = ?",
+		    " attempts = attempts - iif(?3, 0, 1) WHERE seq = ?1",
+	[SET_CANCEL] = "UPDATE jobs SET cancel_asked = 1 WHERE seq = ?",
 	[END] = "UPDATE jobs SET phase = ?2, outputs = ?3, problem = ?4,"
 		" ended_at = ?5, files_until = iif(?2 = 4, ?5 + keep_ms, NULL),"
-		" files_bytes = ?6 WHERE id = ?1",
-	[DELETE_WORK] = "DELETE FROM work WHERE"
-			" seq = (SELECT seq FROM jobs WHERE id = ?)",
+		" files_bytes = ?6 WHERE seq = ?1",
+	[DELETE_WORK] = "DELETE FROM work WHERE seq = ?",
 	[DELETE] = "DELETE FROM jobs WHERE id = ?",
-	[LOAD] = "SELECT " ROW_COLUMNS ", prompt, recipe, files"
+	[LOAD] = "SELECT " ROW_COLUMNS ", " WORK_COLUMNS
 		 " FROM jobs LEFT JOIN work USING (seq) WHERE id = ?",
 	[UNENDED] = "SELECT " ROW_COLUMNS " FROM jobs WHERE phase < 4"
 		    " OR phase = 7 ORDER BY seq",
@@ -312,13 +312,15 @@ enum db_found db_row(struct db *db, const char *id, struct arena *a,
 	db_bind(s, "s", id);
 	rc = db_step(s);
 	if (rc > 0) {
-		out->phase = (enum phase)sqlite3_column_int(s, 0);
-		out->cancel_asked = sqlite3_column_int(s, 1) != 0;
-		db_row_id(s, 2, out->prompt_id);
-		out->owner = arena_strdup(a, db_row_text(s, 3, a));
-		out->endpoint = arena_strdup(a, db_row_text(s, 4, a));
-		out->version = (unsigned)sqlite3_column_int(s, 5);
-		out->backend = db_row_text(s, 6, a);
+		out->seq = sqlite3_column_int64(s, 0);
+		out->names_blobs = sqlite3_column_int(s, 1) != 0;
+		out->phase = (enum phase)sqlite3_column_int(s, 2);
+		out->cancel_asked = sqlite3_column_int(s, 3) != 0;
+		db_row_id(s, 4, out->prompt_id);
+		out->owner = db_row_text(s, 5, a);
+		out->endpoint = db_row_text(s, 6, a);
+		out->version = (unsigned)sqlite3_column_int(s, 7);
+		out->backend = db_row_text(s, 8, a);
 	}
 	sqlite3_reset(s);
 	return db_found_of(rc);
@@ -358,20 +360,6 @@ enum db_found db_reusable(struct db *db, const char *reuse_key, int64_t since,
 	return db_found_of(rc);
 }
 
-enum db_found db_next_queued(struct db *db, const struct store_claim *c,
-			     int64_t now, char id[ID_SIZE])
-{
-	sqlite3_stmt *s = db->s[NEXT_QUEUED];
-	int rc;
-
-	db_bind(s, "siis", c->pool, now, (int64_t)c->alone, c->backend);
-	rc = db_step(s);
-	if (rc > 0)
-		db_row_id(s, 0, id);
-	sqlite3_reset(s);
-	return db_found_of(rc);
-}
-
 static int64_t one_number(sqlite3_stmt *s)
 {
 	int64_t n = db_step(s) > 0 ? sqlite3_column_int64(s, 0) : 0;
@@ -392,6 +380,15 @@ int64_t db_next_due(struct db *db)
 	return one_number(db->s[NEXT_DUE]);
 }
 
+/* ROW_COLUMNS and WORK_COLUMNS. */
+static void whole_job(sqlite3_stmt *s, struct arena *a, struct job *out)
+{
+	db_row_job(s, a, out);
+	out->prompt = db_row_text(s, ROW_COLUMN_COUNT, a);
+	out->recipe = db_row_text(s, ROW_COLUMN_COUNT + 1, a);
+	out->files = db_row_text(s, ROW_COLUMN_COUNT + 2, a);
+}
+
 enum db_found db_load(struct db *db, const char *id, struct arena *a,
 		      struct job *out)
 {
@@ -400,12 +397,8 @@ enum db_found db_load(struct db *db, const char *id, struct arena *a,
 
 	db_bind(s, "s", id);
 	rc = db_step(s);
-	if (rc > 0) {
-		db_row_job(s, a, out);
-		out->prompt = db_row_text(s, ROW_COLUMN_COUNT, a);
-		out->recipe = db_row_text(s, ROW_COLUMN_COUNT + 1, a);
-		out->files = db_row_text(s, ROW_COLUMN_COUNT + 2, a);
-	}
+	if (rc > 0)
+		whole_job(s, a, out);
 	sqlite3_reset(s);
 	return db_found_of(rc);
 }
@@ -458,7 +451,7 @@ size_t db_forgettable(struct db *db, int64_t before, char (*ids)[ID_SIZE],
 
 /* ---- changing ---- */
 
-bool db_insert(struct db *db, const struct job *job)
+bool db_insert(struct db *db, const struct job *job, int64_t *seq)
 {
 	db_bind(db->s[INSERT], "sssiissiiiiiiiisissss", job->id, job->owner,
 		job->endpoint, (int64_t)job->version, (int64_t)job->phase,
@@ -470,45 +463,72 @@ bool db_insert(struct db *db, const struct job *job)
 		job->request_hash, job->reuse_key, job->shared_from);
 	if (!db_run(db->s[INSERT]))
 		return false;
+	*seq = sqlite3_last_insert_rowid(db->sql);
 	if (phase_final(job->phase))
 		return true;
-	db_bind(db->s[INSERT_WORK], "sss", job->prompt, job->recipe,
+	db_bind(db->s[INSERT_WORK], "isss", *seq, job->prompt, job->recipe,
 		job->files);
 	return db_run(db->s[INSERT_WORK]);
 }
 
-bool db_set_claimed(struct db *db, const char *id, const struct store_claim *c,
-		    int64_t now)
+static bool set_claimed(struct db *db, int64_t seq, const struct store_claim *c,
+			int64_t now, struct arena *a, struct job *job)
 {
-	db_bind(db->s[SET_CLAIMED], "sssi", id, c->backend, c->prompt_id, now);
-	return db_run(db->s[SET_CLAIMED]);
+	job->phase = PHASE_CLAIMED;
+	job->backend = arena_strdup(a, c->backend);
+	memcpy(job->prompt_id, c->prompt_id, sizeof(job->prompt_id));
+	job->attempts++;
+	if (job->started_at == 0)
+		job->started_at = now;
+	db_bind(db->s[CLAIM], "issii", seq, c->backend, c->prompt_id,
+		(int64_t)job->attempts, job->started_at);
+	return db_run(db->s[CLAIM]);
 }
 
-bool db_set_phase(struct db *db, const char *id, enum phase phase)
+enum db_found db_claim(struct db *db, const struct store_claim *c, int64_t now,
+		       struct arena *a, struct job *out)
 {
-	db_bind(db->s[SET_PHASE], "si", id, (int64_t)phase);
+	sqlite3_stmt *s = db->s[NEXT_QUEUED];
+	int64_t seq = 0;
+	int rc;
+
+	db_bind(s, "siis", c->pool, now, (int64_t)c->alone, c->backend);
+	rc = db_step(s);
+	if (rc > 0) {
+		whole_job(s, a, out);
+		seq = sqlite3_column_int64(s, ROW_COLUMN_COUNT +
+						      WORK_COLUMN_COUNT);
+	}
+	sqlite3_reset(s);
+	if (rc > 0 && !set_claimed(db, seq, c, now, a, out))
+		return DB_ERROR;
+	return db_found_of(rc);
+}
+
+bool db_set_phase(struct db *db, int64_t seq, enum phase phase)
+{
+	db_bind(db->s[SET_PHASE], "ii", seq, (int64_t)phase);
 	return db_run(db->s[SET_PHASE]);
 }
 
-bool db_requeue(struct db *db, const char *id, int64_t not_before, bool counted)
+bool db_requeue(struct db *db, int64_t seq, int64_t not_before, bool counted)
 {
-	db_bind(db->s[REQUEUE], "sii", id, not_before, (int64_t)counted);
+	db_bind(db->s[REQUEUE], "iii", seq, not_before, (int64_t)counted);
 	return db_run(db->s[REQUEUE]);
 }
 
-bool db_set_cancel(struct db *db, const char *id)
+bool db_set_cancel(struct db *db, int64_t seq)
 {
-	db_bind(db->s[SET_CANCEL], "s", id);
+	db_bind(db->s[SET_CANCEL], "i", seq);
 	return db_run(db->s[SET_CANCEL]);
 }
 
-bool db_end(struct db *db, const char *id, enum phase phase,
-	    const char *outputs, int64_t bytes, const char *problem,
-	    int64_t now)
+bool db_end(struct db *db, int64_t seq, enum phase phase, const char *outputs,
+	    int64_t bytes, const char *problem, int64_t now)
 {
-	db_bind(db->s[END], "sissii", id, (int64_t)phase, outputs, problem, now,
-		bytes);
-	db_bind(db->s[DELETE_WORK], "s", id);
+	db_bind(db->s[END], "iissii", seq, (int64_t)phase, outputs, problem,
+		now, bytes);
+	db_bind(db->s[DELETE_WORK], "i", seq);
 	return db_run(db->s[END]) && db_run(db->s[DELETE_WORK]);
 }
 

@@ -14,15 +14,13 @@ enum statement {
 	STATEMENTS
 };
 
-#define SEQ_OF_JOB "(SELECT seq FROM jobs WHERE id = ?1)"
-
 static const char *const texts[] = {
 	[ADD_JOB_FILE] = "INSERT OR IGNORE INTO job_files (seq, sha256)"
-			 " VALUES (" SEQ_OF_JOB ", ?2)",
-	[DROP_JOB_FILES] = "DELETE FROM job_files WHERE seq = " SEQ_OF_JOB
+			 " VALUES (?,?)",
+	[DROP_JOB_FILES] = "DELETE FROM job_files WHERE seq = ?"
 			   " RETURNING sha256",
-	[FETCHED] = "UPDATE jobs SET phase = 0 WHERE id = ?1",
-	[FETCHED_WORK] = "UPDATE work SET files = ?2 WHERE seq = " SEQ_OF_JOB,
+	[FETCHED] = "UPDATE jobs SET phase = 0 WHERE seq = ?",
+	[FETCHED_WORK] = "UPDATE work SET files = ?2 WHERE seq = ?1",
 	[ADD_UPLOAD] = "INSERT INTO uploads (" UPLOAD_COLUMNS ")"
 		       " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	/* On disk the smallest file takes a block; so many small uploads are
@@ -60,29 +58,28 @@ static bool tell_dropped(sqlite3_stmt *s, db_dropped_fn *fn, void *ctx)
 	return rc == 0;
 }
 
-bool db_add_job_file(struct db *db, const char *id, const char *sha256)
+bool db_add_job_file(struct db *db, int64_t seq, const char *sha256)
 {
 	sqlite3_stmt *s = db_inputs(db)->s[ADD_JOB_FILE];
 
-	db_bind(s, "ss", id, sha256);
+	db_bind(s, "is", seq, sha256);
 	return db_run(s);
 }
 
-bool db_drop_job_files(struct db *db, const char *id, db_dropped_fn *fn,
-		       void *ctx)
+bool db_drop_job_files(struct db *db, int64_t seq, db_dropped_fn *fn, void *ctx)
 {
 	sqlite3_stmt *s = db_inputs(db)->s[DROP_JOB_FILES];
 
-	db_bind(s, "s", id);
+	db_bind(s, "i", seq);
 	return tell_dropped(s, fn, ctx);
 }
 
-bool db_set_fetched(struct db *db, const char *id, const char *files)
+bool db_set_fetched(struct db *db, int64_t seq, const char *files)
 {
 	struct db_inputs *in = db_inputs(db);
 
-	db_bind(in->s[FETCHED], "s", id);
-	db_bind(in->s[FETCHED_WORK], "ss", id, files);
+	db_bind(in->s[FETCHED], "i", seq);
+	db_bind(in->s[FETCHED_WORK], "is", seq, files);
 	return db_run(in->s[FETCHED]) && db_run(in->s[FETCHED_WORK]);
 }
 

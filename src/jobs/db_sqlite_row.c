@@ -1,5 +1,4 @@
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -18,8 +17,11 @@ const char *db_row_text(sqlite3_stmt *s, int column, struct arena *a)
 void db_row_id(sqlite3_stmt *s, int column, char id[ID_SIZE])
 {
 	const char *text = (const char *)sqlite3_column_text(s, column);
+	size_t n = text != NULL ? strnlen(text, ID_SIZE - 1) : 0;
 
-	snprintf(id, ID_SIZE, "%s", text != NULL ? text : "");
+	if (n > 0)
+		memcpy(id, text, n);
+	id[n] = '\0';
 }
 
 void db_row_job(sqlite3_stmt *s, struct arena *a, struct job *out)

@@ -17,6 +17,9 @@
 	"started_at, ended_at, deadline_at, keep_ms, files_gone, outputs, "    \
 	"problem, reused"
 #define ROW_COLUMN_COUNT 22
+/* … and behind them those that stand apart (table work). */
+#define WORK_COLUMNS	  "prompt, recipe, files"
+#define WORK_COLUMN_COUNT 3
 
 /* Reads the current row; strings are copied to the arena. */
 void db_row_job(sqlite3_stmt *s, struct arena *a, struct job *out);

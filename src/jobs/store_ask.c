@@ -17,9 +17,9 @@ struct ask {
 
 /* NONE also where it is somebody else's. */
 static enum db_found row_of(struct store *s, const struct ask *a,
-			    struct arena *arena, struct db_row *row)
+			    struct db_row *row)
 {
-	enum db_found found = db_row(s->db, a->id, arena, row);
+	enum db_found found = db_row(s->db, a->id, &s->scratch, row);
 
 	if (found == DB_FOUND && strcmp(row->owner, a->owner) != 0)
 		return DB_NONE;
@@ -36,14 +36,14 @@ static bool cancel_found(struct store *s, struct ask *a,
 	if (!phase_waits(row->phase)) {
 		a->outcome = STORE_CANCELING;
 		store_tell(s, a->id, row->phase, true);
-		return db_set_cancel(s->db, a->id);
+		return db_set_cancel(s->db, row->seq);
 	}
 	a->outcome = STORE_DONE;
 	limits_count(s, row->endpoint, row->version, row->owner, row->phase,
 		     NULL, -1);
 	store_tell(s, a->id, PHASE_CANCELED, true);
-	return names_drop(s, a->id) && db_end(s->db, a->id, PHASE_CANCELED,
-					      NULL, 0, NULL, clock_wall_ms());
+	return names_drop(s, row) && db_end(s->db, row->seq, PHASE_CANCELED,
+					    NULL, 0, NULL, clock_wall_ms());
 }
 
 static bool delete_found(struct store *s, struct ask *a,
@@ -58,11 +58,10 @@ static bool apply_with(struct store *s, struct ask *a,
 		       bool (*act)(struct store *, struct ask *,
 				   const struct db_row *))
 {
-	struct arena arena = {0};
 	struct db_row row;
 	bool good = true;
 
-	switch (row_of(s, a, &arena, &row)) {
+	switch (row_of(s, a, &row)) {
 	case DB_FOUND:
 		good = act(s, a, &row);
 		break;
@@ -73,7 +72,6 @@ static bool apply_with(struct store *s, struct ask *a,
 		good = false;
 		break;
 	}
-	arena_finish(&arena);
 	return good;
 }
 

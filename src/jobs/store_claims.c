@@ -76,11 +76,10 @@ void claims_close(struct store *s)
 
 static bool take_queued(struct store *s, struct claim *c, bool *got)
 {
-	int64_t now = clock_wall_ms();
-	char id[ID_SIZE];
+	const struct job *job = c->out;
 
 	*got = false;
-	switch (db_next_queued(s->db, &c->want, now, id)) {
+	switch (db_claim(s->db, &c->want, clock_wall_ms(), c->arena, c->out)) {
 	case DB_NONE:
 		return true;
 	case DB_ERROR:
@@ -88,14 +87,9 @@ static bool take_queued(struct store *s, struct claim *c, bool *got)
 	case DB_FOUND:
 		break;
 	}
-	if (!db_set_claimed(s->db, id, &c->want, now) ||
-	    db_load(s->db, id, c->arena, c->out) != DB_FOUND)
-		return false;
-	limits_count(s, c->out->endpoint, c->out->version, c->out->owner,
-		     PHASE_QUEUED, NULL, -1);
-	limits_count(s, c->out->endpoint, c->out->version, c->out->owner,
-		     PHASE_CLAIMED, c->want.backend, 1);
-	store_tell(s, id, PHASE_CLAIMED, c->out->cancel_asked);
+	limits_move(s, job->endpoint, job->version, PHASE_QUEUED, PHASE_CLAIMED,
+		    job->backend);
+	store_tell(s, job->id, PHASE_CLAIMED, job->cancel_asked);
 	*got = true;
 	return true;
 }

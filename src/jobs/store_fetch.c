@@ -13,29 +13,24 @@ struct fetched {
 static bool requeue(struct store *s, const struct fetched *f,
 		    const struct db_row *row)
 {
-	const char *id = f->work.id;
-
-	limits_count(s, row->endpoint, row->version, row->owner, row->phase,
-		     NULL, -1);
-	limits_count(s, row->endpoint, row->version, row->owner, PHASE_QUEUED,
-		     NULL, 1);
-	store_tell(s, id, PHASE_QUEUED, row->cancel_asked);
-	return names_drop(s, id) && names_add(s, id, f->files, f->count) &&
-	       db_set_fetched(s->db, id, f->text);
+	limits_move(s, row->endpoint, row->version, row->phase, PHASE_QUEUED,
+		    NULL);
+	store_tell(s, f->work.id, PHASE_QUEUED, row->cancel_asked);
+	return names_drop(s, row) &&
+	       names_add(s, row->seq, f->files, f->count) &&
+	       db_set_fetched(s->db, row->seq, f->text);
 }
 
 static bool apply(struct store *s, struct op *op)
 {
 	struct fetched *f = (struct fetched *)op;
-	struct arena a = {0};
 	struct db_row row;
-	enum db_found found = db_row(s->db, f->work.id, &a, &row);
+	enum db_found found = db_row(s->db, f->work.id, &s->scratch, &row);
 	bool good = found != DB_ERROR;
 
 	f->work.ours = found == DB_FOUND && row.phase == PHASE_FETCHING;
 	if (f->work.ours)
 		good = requeue(s, f, &row);
-	arena_finish(&a);
 	return good;
 }
 

@@ -130,6 +130,7 @@ static bool within_limits(struct store *s, struct insert *i)
 static bool apply(struct store *s, struct op *op)
 {
 	struct insert *i = (struct insert *)op;
+	int64_t seq;
 	bool seen;
 
 	/* It may have been tried before, in a transaction that failed. */
@@ -149,9 +150,9 @@ static bool apply(struct store *s, struct op *op)
 		return false;
 	if (!phase_final(i->job.phase) && !within_limits(s, i))
 		return true;
-	if (!db_insert(s->db, &i->job) ||
+	if (!db_insert(s->db, &i->job, &seq) ||
 	    (!phase_final(i->job.phase) &&
-	     !names_add(s, i->job.id, i->files, i->file_count)))
+	     !names_add(s, seq, i->files, i->file_count)))
 		return false;
 	i->outcome = STORE_DONE;
 	limits_count(s, i->job.endpoint, i->job.version, i->job.owner,

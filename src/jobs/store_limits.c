@@ -2,13 +2,26 @@
 
 #include "jobs/store_private.h"
 
-/* "portrait/1", and with its owner "portrait/1\niss\nsub". */
+#define VERSION_DIGITS 10
+
+/* "portrait/1", and with its owner "portrait/1\niss\nsub". The digits of the
+ * version are the wrong way round: told apart they are as well. */
 static char *name_of(struct arena *a, const char *endpoint, unsigned version,
 		     const char *owner)
 {
-	return owner == NULL
-		       ? arena_printf(a, "%s/%u", endpoint, version)
-		       : arena_printf(a, "%s/%u\n%s", endpoint, version, owner);
+	size_t n = strlen(endpoint), m = owner != NULL ? strlen(owner) : 0;
+	char *name = arena_alloc(a, n + m + VERSION_DIGITS + 3), *at = name + n;
+
+	memcpy(name, endpoint, n);
+	*at++ = '/';
+	do
+		*at++ = (char)('0' + version % 10);
+	while ((version /= 10) != 0);
+	if (owner == NULL)
+		return name;
+	*at++ = '\n';
+	memcpy(at, owner, m);
+	return name;
 }
 
 static void add(struct store *s, struct tally *of, const char *name, int by)
@@ -30,14 +43,12 @@ static void change(struct store *s, struct tally *of, const char *name, int by)
 	add(s, of, name, by);
 }
 
-void limits_count(struct store *s, const char *endpoint, unsigned version,
-		  const char *owner, enum phase phase, const char *backend,
-		  int by)
+/* In line, or in work. */
+static void count_place(struct store *s, const char *endpoint, unsigned version,
+			enum phase phase, const char *backend, int by)
 {
 	struct arena *a = &s->scratch;
 
-	if (phase_final(phase))
-		return;
 	if (phase == PHASE_QUEUED)
 		change(s, &s->queued, name_of(a, endpoint, version, NULL), by);
 	else if (phase == PHASE_FETCHING)
@@ -45,7 +56,23 @@ void limits_count(struct store *s, const char *endpoint, unsigned version,
 		       by);
 	else if (backend != NULL)
 		change(s, &s->busy, arena_strdup(a, backend), by);
-	change(s, &s->own, name_of(a, endpoint, version, owner), by);
+}
+
+void limits_count(struct store *s, const char *endpoint, unsigned version,
+		  const char *owner, enum phase phase, const char *backend,
+		  int by)
+{
+	if (phase_final(phase))
+		return;
+	count_place(s, endpoint, version, phase, backend, by);
+	change(s, &s->own, name_of(&s->scratch, endpoint, version, owner), by);
+}
+
+void limits_move(struct store *s, const char *endpoint, unsigned version,
+		 enum phase from, enum phase to, const char *backend)
+{
+	count_place(s, endpoint, version, from, backend, -1);
+	count_place(s, endpoint, version, to, backend, 1);
 }
 
 void limits_settle(struct store *s, bool committed)

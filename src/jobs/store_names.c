@@ -9,19 +9,20 @@
 /* Which blobs the database names, and what is done about those that it does
  * not name any more. */
 
-bool names_add(struct store *s, const char *id, const struct job_file *files,
+bool names_add(struct store *s, int64_t seq, const struct job_file *files,
 	       size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (files[i].sha256 != NULL &&
-		    !db_add_job_file(s->db, id, files[i].sha256))
+		    !db_add_job_file(s->db, seq, files[i].sha256))
 			return false;
 	return true;
 }
 
-bool names_drop(struct store *s, const char *id)
+bool names_drop(struct store *s, const struct db_row *row)
 {
-	return db_drop_job_files(s->db, id, names_dropped, s);
+	return !row->names_blobs ||
+	       db_drop_job_files(s->db, row->seq, names_dropped, s);
 }
 
 void names_dropped(void *ctx, const char *sha256)

@@ -88,18 +88,16 @@ enum phase notes_take(struct store *s, const char *id, const char *prompt_id,
 
 static bool write_one(struct store *s, struct note *n)
 {
-	struct arena a = {0};
 	struct db_row row;
-	enum db_found found = db_row(s->db, n->id, &a, &row);
+	enum db_found found = db_row(s->db, n->id, &s->scratch, &row);
 	bool good = found != DB_ERROR;
 
 	n->used = true;
 	if (found == DB_FOUND && strcmp(row.prompt_id, n->prompt_id) == 0 &&
 	    moves_on(n, row.phase)) {
-		good = db_set_phase(s->db, n->id, n->phase);
+		good = db_set_phase(s->db, row.seq, n->phase);
 		store_tell(s, n->id, n->phase, row.cancel_asked);
 	}
-	arena_finish(&a);
 	return good;
 }
 

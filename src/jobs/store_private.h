@@ -168,9 +168,9 @@ bool work_carry_out(struct store *s, struct work *w, work_apply *apply);
 bool work_insist(struct store *s, struct work *w, work_apply *apply);
 
 /* store_names.c. The job names the blobs of these files; or none any more. */
-bool names_add(struct store *s, const char *id, const struct job_file *files,
+bool names_add(struct store *s, int64_t seq, const struct job_file *files,
 	       size_t count);
-bool names_drop(struct store *s, const char *id);
+bool names_drop(struct store *s, const struct db_row *row);
 /* A db_dropped_fn; ctx is the store. */
 void names_dropped(void *ctx, const char *sha256);
 /* After the commit: blobs that nothing names now are removed. */
@@ -180,6 +180,9 @@ void names_settle(struct store *s);
 void limits_count(struct store *s, const char *endpoint, unsigned version,
 		  const char *owner, enum phase phase, const char *backend,
 		  int by);
+/* From one phase to another, neither final; backend: of the one in work. */
+void limits_move(struct store *s, const char *endpoint, unsigned version,
+		 enum phase from, enum phase to, const char *backend);
 /* After the transaction: the changes stay, or are undone. */
 void limits_settle(struct store *s, bool committed);
 uint32_t limits_queued(struct store *s, const struct job *job);

@@ -44,20 +44,18 @@ static bool end_row(struct store *s, const char *id, const struct db_row *row,
 	limits_count(s, row->endpoint, row->version, row->owner, row->phase,
 		     row->backend, -1);
 	store_tell(s, id, to, row->cancel_asked);
-	return names_drop(s, id) &&
-	       db_end(s->db, id, to, outputs, bytes, problem, clock_wall_ms());
+	return names_drop(s, row) && db_end(s->db, row->seq, to, outputs, bytes,
+					    problem, clock_wall_ms());
 }
 
 static bool requeue_row(struct store *s, const char *id,
 			const struct db_row *row, int64_t not_before,
 			bool counted)
 {
-	limits_count(s, row->endpoint, row->version, row->owner, row->phase,
-		     row->backend, -1);
-	limits_count(s, row->endpoint, row->version, row->owner, PHASE_QUEUED,
-		     NULL, 1);
+	limits_move(s, row->endpoint, row->version, row->phase, PHASE_QUEUED,
+		    row->backend);
 	store_tell(s, id, PHASE_QUEUED, row->cancel_asked);
-	return db_requeue(s->db, id, not_before, counted);
+	return db_requeue(s->db, row->seq, not_before, counted);
 }
 
 /* Is it still this attempt's, and may it go there? Canceled while it ran, a
@@ -65,7 +63,6 @@ static bool requeue_row(struct store *s, const char *id,
 static bool apply_move(struct store *s, struct op *op)
 {
 	struct work *w = (struct work *)op;
-	struct arena a = {0};
 	enum phase from;
 	struct db_row row;
 	bool good = true;
@@ -73,7 +70,7 @@ static bool apply_move(struct store *s, struct op *op)
 	w->ours = false;
 	if (op->files != NULL && op->files->failed)
 		return true;
-	switch (db_row(s->db, w->id, &a, &row)) {
+	switch (db_row(s->db, w->id, &s->scratch, &row)) {
 	case DB_ERROR:
 		good = false;
 		break;
@@ -96,7 +93,6 @@ static bool apply_move(struct store *s, struct op *op)
 				       w->bytes, w->problem);
 		break;
 	}
-	arena_finish(&a);
 	return good;
 }
 
@@ -180,16 +176,14 @@ static bool named(const struct adoption *ad, const char *backend)
 
 static bool adopt_one(struct store *s, const char *id)
 {
-	struct arena a = {0};
 	struct db_row row;
-	enum db_found found = db_row(s->db, id, &a, &row);
+	enum db_found found = db_row(s->db, id, &s->scratch, &row);
 	bool good = found != DB_ERROR;
 
 	if (found == DB_FOUND && row.cancel_asked)
 		good = end_row(s, id, &row, PHASE_CANCELED, NULL, 0, NULL);
 	else if (found == DB_FOUND)
 		good = requeue_row(s, id, &row, 0, false);
-	arena_finish(&a);
 	return good;
 }
 
@@ -229,14 +223,10 @@ static bool end_overdue(struct store *s, int64_t now, char (*ids)[ID_SIZE])
 	size_t n = db_overdue(s->db, now, ids, TIDY_MAX);
 
 	for (size_t i = 0; i < n; i++) {
-		struct arena a = {0};
 		struct db_row row;
-		bool good = db_row(s->db, ids[i], &a, &row) == DB_FOUND &&
-			    end_row(s, ids[i], &row, PHASE_FAILED, NULL, 0,
-				    TIMED_OUT);
 
-		arena_finish(&a);
-		if (!good)
+		if (db_row(s->db, ids[i], &s->scratch, &row) != DB_FOUND ||
+		    !end_row(s, ids[i], &row, PHASE_FAILED, NULL, 0, TIMED_OUT))
 			return false;
 	}
 	return true;

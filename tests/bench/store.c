@@ -124,25 +124,24 @@ static bool job_in_steps(struct round *r)
 	struct store_claim c = {.backend = "gpu-1", .pool = "default"};
 	struct job j = new_job(r), mine = {0};
 	struct arena a = {0};
-	int64_t now = clock_wall_ms();
-	char id[ID_SIZE];
+	int64_t now = clock_wall_ms(), seq;
+	struct db_row row = {0};
 	bool good;
 
 	id_v4(c.prompt_id);
 	pthread_mutex_lock(&r->lock);
-	good = db_begin(r->db) && step(r, db_insert(r->db, &j));
+	good = db_begin(r->db) && step(r, db_insert(r->db, &j, &seq));
 	db_checkpoint(r->db, false);
 	pthread_mutex_unlock(&r->lock);
 	pthread_mutex_lock(&r->lock);
 	good = good && db_begin(r->db) &&
-	       step(r, db_next_queued(r->db, &c, now, id) == DB_FOUND &&
-			       db_set_claimed(r->db, id, &c, now) &&
-			       db_load(r->db, id, &a, &mine) == DB_FOUND);
+	       step(r, db_claim(r->db, &c, now, &a, &mine) == DB_FOUND);
 	pthread_mutex_unlock(&r->lock);
 	pthread_mutex_lock(&r->lock);
 	good = good && db_begin(r->db) &&
-	       step(r, db_end(r->db, mine.id, PHASE_SUCCEEDED, outputs,
-			      OUTPUT_BYTES, NULL, now));
+	       step(r, db_row(r->db, mine.id, &a, &row) == DB_FOUND &&
+			       db_end(r->db, row.seq, PHASE_SUCCEEDED, outputs,
+				      OUTPUT_BYTES, NULL, now));
 	pthread_mutex_unlock(&r->lock);
 	arena_finish(&a);
 	return good;
@@ -153,12 +152,12 @@ static bool batch_in_steps(struct round *r, struct job *j, unsigned n)
 {
 	struct store_claim c = {.backend = "gpu-1", .pool = "default"};
 	int64_t now = clock_wall_ms();
+	int64_t seqs[THREADS_MAX];
 	bool good = db_begin(r->db);
-	char id[ID_SIZE];
 
 	for (unsigned i = 0; i < n; i++) {
 		j[i] = new_job(r);
-		good = good && db_insert(r->db, &j[i]);
+		good = good && db_insert(r->db, &j[i], &seqs[i]);
 	}
 	good = db_commit(r->db) && db_begin(r->db) && good;
 	for (unsigned i = 0; i < n; i++) {
@@ -166,14 +165,12 @@ static bool batch_in_steps(struct round *r, struct job *j, unsigned n)
 		struct job mine;
 
 		id_v4(c.prompt_id);
-		good = good && db_next_queued(r->db, &c, now, id) == DB_FOUND &&
-		       db_set_claimed(r->db, id, &c, now) &&
-		       db_load(r->db, id, &a, &mine) == DB_FOUND;
+		good = good && db_claim(r->db, &c, now, &a, &mine) == DB_FOUND;
 		arena_finish(&a);
 	}
 	good = db_commit(r->db) && db_begin(r->db) && good;
 	for (unsigned i = 0; i < n; i++)
-		good = good && db_end(r->db, j[i].id, PHASE_SUCCEEDED, outputs,
+		good = good && db_end(r->db, seqs[i], PHASE_SUCCEEDED, outputs,
 				      OUTPUT_BYTES, NULL, now);
 	good = db_commit(r->db) && good;
 	db_checkpoint(r->db, false);
