@@ -153,6 +153,18 @@ static void sync_files(struct store *s, struct op *ops)
 	files_sync(s->o.files, list);
 }
 
+/* Seldom is one delayed: the database is asked when one has been, and when the
+ * time of one has come. */
+static void look_for_delayed(struct store *s)
+{
+	int64_t now = clock_wall_ms();
+
+	if (!s->delayed && (s->not_before == 0 || s->not_before > now))
+		return;
+	s->not_before = db_next_not_before(s->db, now);
+	s->delayed = false;
+}
+
 static void run_batch(struct store *s, struct op *ops, const struct extras *x)
 {
 	enum result result;
@@ -167,9 +179,7 @@ static void run_batch(struct store *s, struct op *ops, const struct extras *x)
 	finish_all(s, ops, result == WRITTEN);
 	if (result != WRITTEN)
 		try_later(s);
-	s->not_before = s->queued_total > 0
-				? db_next_not_before(s->db, clock_wall_ms())
-				: 0;
+	look_for_delayed(s);
 	db_checkpoint(s->db, false);
 }
 
@@ -307,6 +317,7 @@ struct store *store_open(const struct store_options *o, struct problem *why)
 	s->o.path = s->path;
 	s->db = db;
 	s->last = &s->first;
+	s->delayed = true;
 	box_init(&s->box);
 	tally_init(&s->queued);
 	tally_init(&s->fetching);

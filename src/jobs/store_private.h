@@ -127,6 +127,7 @@ struct store {
 	char (*dropped)[DIGEST_HEX_SIZE]; /* blobs that lost a name */
 	size_t dropped_count, dropped_cap;
 	int64_t not_before; /* when a delayed job may be claimed; 0: none */
+	bool delayed;	    /* a job was put off: not_before may be earlier */
 	int64_t retry_at;   /* monotonic ms: not before, after a failure */
 };
 

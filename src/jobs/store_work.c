@@ -55,6 +55,7 @@ static bool requeue_row(struct store *s, const char *id,
 	limits_move(s, row->endpoint, row->version, row->phase, PHASE_QUEUED,
 		    row->backend);
 	store_tell(s, id, PHASE_QUEUED, row->cancel_asked);
+	s->delayed = s->delayed || not_before > 0;
 	return db_requeue(s->db, row->seq, not_before, counted);
 }
 
