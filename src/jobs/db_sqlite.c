@@ -56,8 +56,8 @@ static const char *const texts[] = {
 	[BY_KEY] = "SELECT id, request_hash FROM jobs WHERE owner = ? AND"
 		   " endpoint = ? AND version = ? AND idempotency_key = ?",
 	[REUSABLE] = "SELECT id, outputs FROM jobs WHERE reuse_key = ? AND"
-		     " phase = 4 AND created_at >= ? AND files_gone = 0"
-		     " AND reused = 0"
+		     " phase = 4 AND created_at >= ? AND reused = 0"
+		     " AND files_until IS NOT NULL"
 		     " ORDER BY seq DESC LIMIT 1",
 	[INSERT] = "INSERT INTO jobs (id, owner, endpoint, version, phase,"
 		   " inputs, pool, priority, max_attempts, created_at,"
@@ -76,7 +76,8 @@ static const char *const texts[] = {
 			" ORDER BY priority DESC, jobs.seq LIMIT 1",
 	[CLAIM] = "UPDATE jobs SET phase = 1, backend = ?2, prompt_id = ?3,"
 		  " attempts = ?4, started_at = ?5 WHERE seq = ?1",
-	[NEXT_NOT_BEFORE] = "SELECT min(not_before) FROM jobs WHERE phase = 0"
+	[NEXT_NOT_BEFORE] = "SELECT min(not_before) FROM jobs"
+			    " INDEXED BY jobs_later WHERE phase = 0"
 			    " AND not_before > 0 AND not_before > ?",
 	[SET_PHASE] = "UPDATE jobs SET phase = ?2 WHERE seq = ?1",
 	[REQUEUE] = "UPDATE jobs SET phase = 0, not_before = ?2,"

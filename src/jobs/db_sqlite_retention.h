@@ -21,14 +21,15 @@ void db_retention_finalize(struct db_retention *r);
 /* db_sqlite.c */
 struct db_retention *db_retention(struct db *db);
 
-/* For the readers (db_sqlite_read.c). The index jobs_kept has all that these
- * look at but the id. */
+/* For the readers (db_sqlite_read.c). The index jobs_files has all that these
+ * look at but the ids in the end. */
 #define KEPT_BYTES                                                             \
-	"SELECT coalesce(sum(files_bytes), 0) FROM jobs INDEXED BY jobs_kept " \
-	"WHERE files_until IS NOT NULL"
+	"SELECT coalesce(sum(files_bytes), 0) FROM jobs "                      \
+	"INDEXED BY jobs_files WHERE files_until IS NOT NULL"
 #define KEPT_OLDEST                                                            \
-	"SELECT id, files_bytes FROM jobs INDEXED BY jobs_kept "               \
-	"WHERE files_until IS NOT NULL AND ended_at <= ? "                     \
-	"ORDER BY ended_at LIMIT ?"
+	"SELECT id, jobs.files_bytes FROM (SELECT seq FROM jobs "              \
+	"INDEXED BY jobs_files WHERE files_until IS NOT NULL "                 \
+	"AND ended_at <= ? ORDER BY ended_at LIMIT ?) AS oldest "              \
+	"CROSS JOIN jobs USING (seq) ORDER BY ended_at"
 
 #endif

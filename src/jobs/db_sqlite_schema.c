@@ -108,6 +108,21 @@ static const char *const steps[] = {
 	" WHERE files_until IS NOT NULL;"
 	"CREATE INDEX jobs_shared ON jobs (shared_from)"
 	" WHERE shared_from IS NOT NULL;",
+	/* 4: fewer indexes that a change of phase has to do with. */
+	"DROP INDEX jobs_queue;"
+	"DROP INDEX jobs_fetching;"
+	"DROP INDEX jobs_fetching_queue;"
+	"CREATE INDEX jobs_line ON jobs (phase, pool, priority DESC, seq)"
+	" WHERE phase = 0 OR phase = 7;"
+	"DROP INDEX jobs_later;" /* what has run, too, by now */
+	"CREATE INDEX jobs_later ON jobs (not_before) WHERE not_before > 0;"
+	"DROP INDEX jobs_files;"
+	"DROP INDEX jobs_kept;"
+	"CREATE INDEX jobs_files ON jobs (files_until, ended_at, files_bytes)"
+	" WHERE files_until IS NOT NULL;"
+	"DROP INDEX jobs_reuse;"
+	"CREATE INDEX jobs_reuse ON jobs (reuse_key, seq)"
+	" WHERE reuse_key IS NOT NULL AND files_until IS NOT NULL;",
 };
 
 static int version_of(sqlite3 *db)

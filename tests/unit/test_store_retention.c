@@ -197,6 +197,26 @@ static void by_age(void)
 	end();
 }
 
+/* The indexes of schema 3. */
+#define BEFORE_4                                                               \
+	"DROP INDEX jobs_line;"                                                \
+	"CREATE INDEX jobs_queue ON jobs (pool, priority DESC, seq)"           \
+	" WHERE phase = 0;"                                                    \
+	"CREATE INDEX jobs_fetching ON jobs (seq) WHERE phase = 7;"            \
+	"CREATE INDEX jobs_fetching_queue ON jobs (pool, priority DESC, seq)"  \
+	" WHERE phase = 7;"                                                    \
+	"DROP INDEX jobs_later;"                                               \
+	"CREATE INDEX jobs_later ON jobs (not_before)"                         \
+	" WHERE phase = 0 AND not_before > 0;"                                 \
+	"DROP INDEX jobs_files;"                                               \
+	"CREATE INDEX jobs_files ON jobs (files_until)"                        \
+	" WHERE files_until IS NOT NULL;"                                      \
+	"CREATE INDEX jobs_kept ON jobs (ended_at, files_bytes)"               \
+	" WHERE files_until IS NOT NULL;"                                      \
+	"DROP INDEX jobs_reuse;"                                               \
+	"CREATE INDEX jobs_reuse ON jobs (reuse_key, seq)"                     \
+	" WHERE reuse_key IS NOT NULL AND phase = 4;"
+
 /* As a daemon left it that knew nothing of sizes. */
 static void from_before(void)
 {
@@ -210,10 +230,12 @@ static void from_before(void)
 	rig_must(rig_sql(&r, "UPDATE jobs SET files_gone = 1,"
 			     " files_until = NULL WHERE seq = 3"));
 	rig_close(&r);
-	rig_must(rig_sql(&r, "DROP INDEX jobs_kept; DROP INDEX jobs_shared;"
-			     "ALTER TABLE jobs DROP COLUMN files_bytes;"
-			     "ALTER TABLE jobs DROP COLUMN shared_from;"
-			     "PRAGMA user_version = 2"));
+	rig_must(rig_sql(&r,
+			 BEFORE_4 "DROP INDEX jobs_kept;"
+				  "DROP INDEX jobs_shared;"
+				  "ALTER TABLE jobs DROP COLUMN files_bytes;"
+				  "ALTER TABLE jobs DROP COLUMN shared_from;"
+				  "PRAGMA user_version = 2"));
 	rig_open(&r);
 	ok(kept() == 100, "what it has is counted when it is opened");
 	ended(&gone, 40);
