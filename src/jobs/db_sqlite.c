@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "jobs/db.h"
 #include "jobs/db_sqlite_inputs.h"
+#include "jobs/db_sqlite_log.h"
 #include "jobs/db_sqlite_retention.h"
 #include "jobs/db_sqlite_row.h"
 #include "jobs/db_sqlite_schema.h"
@@ -224,7 +225,7 @@ struct db *db_open(const char *path, struct problem *why)
 		goto fail;
 	if (sqlite3_open_v2(path, &db->sql,
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-			    NULL) != SQLITE_OK) {
+			    db_log_vfs()) != SQLITE_OK) {
 		problem_set(why, PROBLEM_INTERNAL, path, "%s",
 			    db->sql != NULL ? sqlite3_errmsg(db->sql)
 					    : "cannot be opened");
