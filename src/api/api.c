@@ -60,7 +60,8 @@ struct news {
 	struct api *api;
 	struct catalogue *catalogue;
 	char job[ID_SIZE];
-	bool ended;
+	bool over;
+	struct store_ended *ended; /* NULL: it is to be read */
 };
 
 static struct news *news_of(struct api *a, const char *job)
@@ -77,23 +78,25 @@ static void job_news(void *arg)
 {
 	struct news *n = arg;
 
-	if (n->ended)
-		parking_ended(n->api, n->job);
+	if (n->over)
+		parking_ended(n->api, n->job,
+			      n->ended != NULL ? &n->ended->job : NULL);
 	else
 		events_job_changed(n->api, n->job);
+	store_ended_free(n->ended);
 	free(n);
 }
 
 void api_job_changed(struct api *a, const char *id, enum phase phase,
-		     bool cancel_asked)
+		     struct store_ended *ended)
 {
 	struct news *n;
 
-	(void)cancel_asked;
 	if (!phase_final(phase) && atomic_load(&a->streams) == 0)
 		return; /* nobody looks at what is between */
 	n = news_of(a, id);
-	n->ended = phase_final(phase);
+	n->over = phase_final(phase);
+	n->ended = ended;
 	server_post(a->server, job_news, n);
 }
 

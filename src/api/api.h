@@ -72,9 +72,9 @@ void api_destroy(struct api *a); /* after server_finish() */
 struct body_sink *api_head(void *api, struct exchange *x);
 void api_handle(void *api, struct exchange *x);
 
-/* Any thread. */
+/* Any thread. A store_listener's; takes over `ended`. */
 void api_job_changed(struct api *a, const char *id, enum phase phase,
-		     bool cancel_asked);
+		     struct store_ended *ended);
 void api_progress_changed(struct api *a, const char *id);
 void api_keys_renewed(struct api *a);
 /* Takes over the catalogue; requests in work keep their endpoint. */

@@ -273,19 +273,21 @@ void parking_add(struct waiter *w, int64_t wait_ms)
 	arena_finish(&arena);
 }
 
-void parking_ended(struct api *a, const char *id)
+void parking_ended(struct api *a, const char *id, const struct job *job)
 {
 	struct waiter *w = waiting_first(&a->waiting, id);
 	struct arena arena = {0};
-	struct job job;
-	bool found = w != NULL && store_read(a->reader, id, NULL, &arena, &job);
+	struct job stored;
 
+	if (w != NULL && job == NULL &&
+	    store_read(a->reader, id, NULL, &arena, &stored))
+		job = &stored;
 	while (w != NULL) {
 		struct waiter *next = waiting_after(w);
 
 		waiting_remove(&a->waiting, w);
-		if (found)
-			answer(w, &job, &arena);
+		if (job != NULL)
+			answer(w, job, &arena);
 		else
 			answer_lost(w);
 		w = next;

@@ -101,8 +101,9 @@ bool parking_full(const struct api *a, const char *owner);
 void parking_abandoned(struct waiter *w);
 /* An exchange_gone_fn for exchanges that are found again by ticket only. */
 void parking_nobody(void *ctx, struct exchange *x);
-/* The job has ended: everybody who waits for it is answered. */
-void parking_ended(struct api *a, const char *id);
+/* The job has ended: everybody who waits for it is answered. NULL: it is to be
+ * read. */
+void parking_ended(struct api *a, const char *id, const struct job *job);
 /* Everybody is answered with the job as it stands. */
 void parking_release(struct api *a);
 /* 200 or 202 with the job in this state, ETag and all, for a GET. */

@@ -24,13 +24,15 @@
 /* ---- what the two halves tell each other ---- */
 
 static void job_changed(void *ctx, const char *id, enum phase phase,
-			bool cancel_asked)
+			bool cancel_asked, struct store_ended *ended)
 {
 	struct house *h = ctx;
 
 	/* Before the halves stand, nobody is there to be told. */
 	if (h->api != NULL)
-		api_job_changed(h->api, id, phase, cancel_asked);
+		api_job_changed(h->api, id, phase, ended);
+	else
+		store_ended_free(ended);
 	if (h->pool != NULL)
 		pool_poke(h->pool, id, phase);
 	if (cancel_asked && h->pool != NULL)

@@ -36,13 +36,7 @@ void db_checkpoint(struct db *db, bool idle);
 struct db_row {
 	int64_t seq; /* what the functions that change it call it */
 	bool names_blobs;
-	enum phase phase;
-	bool cancel_asked;
-	char prompt_id[ID_SIZE];
-	const char *owner; /* this and what follows in the arena */
-	const char *endpoint;
-	unsigned version;
-	const char *backend; /* of the attempt; or NULL */
+	struct job job; /* as by db_read(); its texts are in the arena */
 };
 
 enum db_found { DB_FOUND, DB_NONE, DB_ERROR };

@@ -51,9 +51,8 @@ enum statement {
 static const char *const texts[] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
-	[ROW] = "SELECT seq, EXISTS (SELECT 1 FROM job_files WHERE"
-		" job_files.seq = jobs.seq), phase, cancel_asked, prompt_id,"
-		" owner, endpoint, version, backend FROM jobs WHERE id = ?",
+	[ROW] = "SELECT " ROW_COLUMNS ", seq, EXISTS (SELECT 1 FROM job_files"
+		" WHERE job_files.seq = jobs.seq) FROM jobs WHERE id = ?",
 	[BY_KEY] = "SELECT id, request_hash FROM jobs WHERE owner = ? AND"
 		   " endpoint = ? AND version = ? AND idempotency_key = ?",
 	[REUSABLE] = "SELECT id, outputs FROM jobs WHERE reuse_key = ? AND"
@@ -314,15 +313,10 @@ enum db_found db_row(struct db *db, const char *id, struct arena *a,
 	db_bind(s, "s", id);
 	rc = db_step(s);
 	if (rc > 0) {
-		out->seq = sqlite3_column_int64(s, 0);
-		out->names_blobs = sqlite3_column_int(s, 1) != 0;
-		out->phase = (enum phase)sqlite3_column_int(s, 2);
-		out->cancel_asked = sqlite3_column_int(s, 3) != 0;
-		db_row_id(s, 4, out->prompt_id);
-		out->owner = db_row_text(s, 5, a);
-		out->endpoint = db_row_text(s, 6, a);
-		out->version = (unsigned)sqlite3_column_int(s, 7);
-		out->backend = db_row_text(s, 8, a);
+		db_row_job(s, a, &out->job);
+		out->seq = sqlite3_column_int64(s, ROW_COLUMN_COUNT);
+		out->names_blobs =
+			sqlite3_column_int(s, ROW_COLUMN_COUNT + 1) != 0;
 	}
 	sqlite3_reset(s);
 	return db_found_of(rc);

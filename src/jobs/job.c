@@ -58,6 +58,30 @@ const char *phase_status(enum phase p)
 	return phases[p].status;
 }
 
+static const char *copy(struct arena *a, const char *s)
+{
+	return s != NULL ? arena_strdup(a, s) : NULL;
+}
+
+void job_copy(struct arena *a, const struct job *from, struct job *to)
+{
+	*to = *from;
+	to->owner = copy(a, from->owner);
+	to->endpoint = copy(a, from->endpoint);
+	to->inputs = copy(a, from->inputs);
+	to->prompt = copy(a, from->prompt);
+	to->recipe = copy(a, from->recipe);
+	to->files = copy(a, from->files);
+	to->pool = copy(a, from->pool);
+	to->backend = copy(a, from->backend);
+	to->outputs = copy(a, from->outputs);
+	to->problem = copy(a, from->problem);
+	to->idempotency_key = copy(a, from->idempotency_key);
+	to->request_hash = copy(a, from->request_hash);
+	to->reuse_key = copy(a, from->reuse_key);
+	to->shared_from = copy(a, from->shared_from);
+}
+
 unsigned phase_set_of_status(const char *status)
 {
 	unsigned set = 0;

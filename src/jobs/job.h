@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/attr.h"
 #include "base/id.h"
 
@@ -95,5 +96,8 @@ struct job {
 	uint32_t queue_limit;	     /* limits.queue; 0: none */
 	uint32_t own_limit;	     /* limits.concurrency; 0: none */
 };
+
+/* All of it, the texts copied to the arena. */
+void job_copy(struct arena *a, const struct job *from, struct job *to);
 
 #endif

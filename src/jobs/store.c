@@ -27,8 +27,8 @@ void store_queue(struct store *s, struct op *op)
 		box_wake(&s->box);
 }
 
-void store_tell(struct store *s, const char *id, enum phase phase,
-		bool cancel_asked)
+static struct news *add_news(struct store *s, const char *id, enum phase phase,
+			     bool cancel_asked)
 {
 	struct news *n;
 
@@ -40,14 +40,48 @@ void store_tell(struct store *s, const char *id, enum phase phase,
 	memcpy(n->id, id, sizeof(n->id));
 	n->phase = phase;
 	n->cancel_asked = cancel_asked;
+	n->ended = NULL;
+	return n;
+}
+
+void store_tell(struct store *s, const char *id, enum phase phase,
+		bool cancel_asked)
+{
+	(void)add_news(s, id, phase, cancel_asked);
+}
+
+/* The whole job, as somebody waits for it: to look for the row again, with
+ * another connection, would cost more than all that ends it. */
+void store_tell_ended(struct store *s, const struct job *job, bool cancel_asked)
+{
+	struct news *n = add_news(s, job->id, job->phase, cancel_asked);
+
+	if (s->o.listen == NULL)
+		return;
+	n->ended = mem_alloc(sizeof(*n->ended));
+	job_copy(&n->ended->arena, job, &n->ended->job);
+}
+
+void store_ended_free(struct store_ended *e)
+{
+	if (e == NULL)
+		return;
+	arena_finish(&e->arena);
+	free(e);
 }
 
 static void tell_listener(struct store *s)
 {
 	for (size_t i = 0; s->o.listen != NULL && i < s->news_count; i++)
 		s->o.listen(s->o.listen_ctx, s->news[i].id, s->news[i].phase,
-			    s->news[i].cancel_asked);
+			    s->news[i].cancel_asked, s->news[i].ended);
 	s->news_count = 0;
+}
+
+static void forget_news(struct store *s)
+{
+	while (s->news_count > 0)
+		store_ended_free(s->news[--s->news_count].ended);
 }
 
 /* ---- one transaction of whatever has queued up ---- */
@@ -85,7 +119,7 @@ static enum result transact(struct store *s, struct op *ops,
 	committed = apply_all(s, ops, x, &matched);
 	if (!committed) {
 		db_rollback(s->db);
-		s->news_count = 0;
+		forget_news(s);
 		s->dropped_count = 0;
 	}
 	limits_settle(s, committed);
@@ -278,8 +312,7 @@ static void take_stock(void *ctx, const struct job *job)
 {
 	struct store *s = ctx;
 
-	limits_count(s, job->endpoint, job->version, job->owner, job->phase,
-		     job->backend, 1);
+	limits_count(s, job, 1);
 	limits_settle(s, true);
 	if (!phase_waits(job->phase))
 		orphans_load(s, job);

@@ -22,13 +22,22 @@
  */
 struct store;
 
+/* A job that has ended, as store_read() gives it, with the memory of its texts:
+ * given away whole. */
+struct store_ended {
+	struct arena arena;
+	struct job job;
+};
+void store_ended_free(struct store_ended *e); /* NULL is fine */
+
 /*
  * Called by the store thread after each commit, once for every job whose phase
  * changed or whose cancellation was asked for. Must not block: it hands the
- * news on (server_post, a wake-up).
+ * news on (server_post, a wake-up). `ended` is the listener's from then on;
+ * NULL where the job goes on, and where its result was there when it came in.
  */
 typedef void store_listener(void *ctx, const char *id, enum phase phase,
-			    bool cancel_asked);
+			    bool cancel_asked, struct store_ended *ended);
 
 struct store_options {
 	const char *path;

@@ -21,7 +21,7 @@ static enum db_found row_of(struct store *s, const struct ask *a,
 {
 	enum db_found found = db_row(s->db, a->id, &s->scratch, row);
 
-	if (found == DB_FOUND && strcmp(row->owner, a->owner) != 0)
+	if (found == DB_FOUND && strcmp(row->job.owner, a->owner) != 0)
 		return DB_NONE;
 	return found;
 }
@@ -29,27 +29,23 @@ static enum db_found row_of(struct store *s, const struct ask *a,
 static bool cancel_found(struct store *s, struct ask *a,
 			 const struct db_row *row)
 {
-	if (phase_final(row->phase)) {
+	if (phase_final(row->job.phase)) {
 		a->outcome = STORE_ENDED;
 		return true;
 	}
-	if (!phase_waits(row->phase)) {
+	if (!phase_waits(row->job.phase)) {
 		a->outcome = STORE_CANCELING;
-		store_tell(s, a->id, row->phase, true);
+		store_tell(s, a->id, row->job.phase, true);
 		return db_set_cancel(s->db, row->seq);
 	}
 	a->outcome = STORE_DONE;
-	limits_count(s, row->endpoint, row->version, row->owner, row->phase,
-		     NULL, -1);
-	store_tell(s, a->id, PHASE_CANCELED, true);
-	return names_drop(s, row) && db_end(s->db, row->seq, PHASE_CANCELED,
-					    NULL, 0, NULL, clock_wall_ms());
+	return work_end_row(s, row, PHASE_CANCELED, true, NULL, 0, NULL);
 }
 
 static bool delete_found(struct store *s, struct ask *a,
 			 const struct db_row *row)
 {
-	a->outcome = phase_final(row->phase) ? STORE_ENDED : STORE_RUNNING;
+	a->outcome = phase_final(row->job.phase) ? STORE_ENDED : STORE_RUNNING;
 	return a->outcome == STORE_RUNNING ||
 	       (db_hand_on_files(s->db, a->id) && db_delete(s->db, a->id));
 }

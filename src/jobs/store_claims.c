@@ -87,8 +87,7 @@ static bool take_queued(struct store *s, struct claim *c, bool *got)
 	case DB_FOUND:
 		break;
 	}
-	limits_move(s, job->endpoint, job->version, PHASE_QUEUED, PHASE_CLAIMED,
-		    job->backend);
+	limits_move(s, job, PHASE_QUEUED, PHASE_CLAIMED);
 	store_tell(s, job->id, PHASE_CLAIMED, job->cancel_asked);
 	*got = true;
 	return true;

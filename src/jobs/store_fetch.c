@@ -13,9 +13,8 @@ struct fetched {
 static bool requeue(struct store *s, const struct fetched *f,
 		    const struct db_row *row)
 {
-	limits_move(s, row->endpoint, row->version, row->phase, PHASE_QUEUED,
-		    NULL);
-	store_tell(s, f->work.id, PHASE_QUEUED, row->cancel_asked);
+	limits_move(s, &row->job, PHASE_FETCHING, PHASE_QUEUED);
+	store_tell(s, f->work.id, PHASE_QUEUED, row->job.cancel_asked);
 	return names_drop(s, row) &&
 	       names_add(s, row->seq, f->files, f->count) &&
 	       db_set_fetched(s->db, row->seq, f->text);
@@ -28,7 +27,7 @@ static bool apply(struct store *s, struct op *op)
 	enum db_found found = db_row(s->db, f->work.id, &s->scratch, &row);
 	bool good = found != DB_ERROR;
 
-	f->work.ours = found == DB_FOUND && row.phase == PHASE_FETCHING;
+	f->work.ours = found == DB_FOUND && row.job.phase == PHASE_FETCHING;
 	if (f->work.ours)
 		good = requeue(s, f, &row);
 	return good;

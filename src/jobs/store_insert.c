@@ -20,26 +20,6 @@ struct insert {
 	void *ctx;
 };
 
-static const char *copy(struct arena *a, const char *s)
-{
-	return s != NULL ? arena_strdup(a, s) : NULL;
-}
-
-static void copy_job(struct arena *a, const struct job *from, struct job *to)
-{
-	*to = *from;
-	to->owner = copy(a, from->owner);
-	to->endpoint = copy(a, from->endpoint);
-	to->inputs = copy(a, from->inputs);
-	to->prompt = copy(a, from->prompt);
-	to->recipe = copy(a, from->recipe);
-	to->files = copy(a, from->files);
-	to->pool = copy(a, from->pool);
-	to->idempotency_key = copy(a, from->idempotency_key);
-	to->request_hash = copy(a, from->request_hash);
-	to->reuse_key = copy(a, from->reuse_key);
-}
-
 /* The key was there before: the same request, or another one. */
 static bool seen_before(struct store *s, struct insert *i, bool *seen)
 {
@@ -155,8 +135,7 @@ static bool apply(struct store *s, struct op *op)
 	     !names_add(s, seq, i->files, i->file_count)))
 		return false;
 	i->outcome = STORE_DONE;
-	limits_count(s, i->job.endpoint, i->job.version, i->job.owner,
-		     i->job.phase, NULL, 1);
+	limits_count(s, &i->job, 1);
 	store_tell(s, i->job.id, i->job.phase, false);
 	return true;
 }
@@ -181,7 +160,7 @@ void store_insert(struct store *s, const struct job *job, store_done *done,
 	struct insert *i = mem_alloc(sizeof(*i));
 
 	i->op = (struct op){.apply = apply, .finish = finish};
-	copy_job(&i->arena, job, &i->job);
+	job_copy(&i->arena, job, &i->job);
 	i->unreadable = !job_files_read(i->job.files, &i->arena, &i->files,
 					&i->file_count);
 	if (i->unreadable)

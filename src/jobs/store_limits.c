@@ -44,35 +44,36 @@ static void change(struct store *s, struct tally *of, const char *name, int by)
 }
 
 /* In line, or in work. */
-static void count_place(struct store *s, const char *endpoint, unsigned version,
-			enum phase phase, const char *backend, int by)
+static void count_place(struct store *s, const struct job *job,
+			enum phase phase, int by)
 {
 	struct arena *a = &s->scratch;
 
 	if (phase == PHASE_QUEUED)
-		change(s, &s->queued, name_of(a, endpoint, version, NULL), by);
+		change(s, &s->queued,
+		       name_of(a, job->endpoint, job->version, NULL), by);
 	else if (phase == PHASE_FETCHING)
-		change(s, &s->fetching, name_of(a, endpoint, version, NULL),
-		       by);
-	else if (backend != NULL)
-		change(s, &s->busy, arena_strdup(a, backend), by);
+		change(s, &s->fetching,
+		       name_of(a, job->endpoint, job->version, NULL), by);
+	else if (job->backend != NULL)
+		change(s, &s->busy, arena_strdup(a, job->backend), by);
 }
 
-void limits_count(struct store *s, const char *endpoint, unsigned version,
-		  const char *owner, enum phase phase, const char *backend,
-		  int by)
+void limits_count(struct store *s, const struct job *job, int by)
 {
-	if (phase_final(phase))
+	if (phase_final(job->phase))
 		return;
-	count_place(s, endpoint, version, phase, backend, by);
-	change(s, &s->own, name_of(&s->scratch, endpoint, version, owner), by);
+	count_place(s, job, job->phase, by);
+	change(s, &s->own,
+	       name_of(&s->scratch, job->endpoint, job->version, job->owner),
+	       by);
 }
 
-void limits_move(struct store *s, const char *endpoint, unsigned version,
-		 enum phase from, enum phase to, const char *backend)
+void limits_move(struct store *s, const struct job *job, enum phase from,
+		 enum phase to)
 {
-	count_place(s, endpoint, version, from, backend, -1);
-	count_place(s, endpoint, version, to, backend, 1);
+	count_place(s, job, from, -1);
+	count_place(s, job, to, 1);
 }
 
 void limits_settle(struct store *s, bool committed)

@@ -93,10 +93,10 @@ static bool write_one(struct store *s, struct note *n)
 	bool good = found != DB_ERROR;
 
 	n->used = true;
-	if (found == DB_FOUND && strcmp(row.prompt_id, n->prompt_id) == 0 &&
-	    moves_on(n, row.phase)) {
+	if (found == DB_FOUND && strcmp(row.job.prompt_id, n->prompt_id) == 0 &&
+	    moves_on(n, row.job.phase)) {
 		good = db_set_phase(s->db, row.seq, n->phase);
-		store_tell(s, n->id, n->phase, row.cancel_asked);
+		store_tell(s, n->id, n->phase, row.job.cancel_asked);
 	}
 	return good;
 }

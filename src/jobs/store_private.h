@@ -42,6 +42,7 @@ struct news {
 	char id[ID_SIZE];
 	enum phase phase;
 	bool cancel_asked;
+	struct store_ended *ended; /* or NULL */
 };
 
 /* A job whose slot died with the last process; waits for its backend. */
@@ -137,6 +138,8 @@ struct store {
 void store_queue(struct store *s, struct op *op);
 void store_tell(struct store *s, const char *id, enum phase phase,
 		bool cancel_asked);
+void store_tell_ended(struct store *s, const struct job *job,
+		      bool cancel_asked);
 
 /* store_waiter.c */
 struct waiter *waiter_take(struct store *s);
@@ -168,6 +171,11 @@ bool work_carry_out(struct store *s, struct work *w, work_apply *apply);
  * where it is, and was ours. */
 bool work_insist(struct store *s, struct work *w, work_apply *apply);
 
+/* The job in the row ends; bytes: of the files in the outputs. */
+bool work_end_row(struct store *s, const struct db_row *row, enum phase to,
+		  bool cancel_asked, const char *outputs, int64_t bytes,
+		  const char *problem);
+
 /* store_names.c. The job names the blobs of these files; or none any more. */
 bool names_add(struct store *s, int64_t seq, const struct job_file *files,
 	       size_t count);
@@ -178,12 +186,10 @@ void names_dropped(void *ctx, const char *sha256);
 void names_settle(struct store *s);
 
 /* store_limits.c: the counts behind the limits, kept with every change. */
-void limits_count(struct store *s, const char *endpoint, unsigned version,
-		  const char *owner, enum phase phase, const char *backend,
-		  int by);
-/* From one phase to another, neither final; backend: of the one in work. */
-void limits_move(struct store *s, const char *endpoint, unsigned version,
-		 enum phase from, enum phase to, const char *backend);
+void limits_count(struct store *s, const struct job *job, int by);
+/* From one phase to another, neither final. */
+void limits_move(struct store *s, const struct job *job, enum phase from,
+		 enum phase to);
 /* After the transaction: the changes stay, or are undone. */
 void limits_settle(struct store *s, bool committed);
 uint32_t limits_queued(struct store *s, const struct job *job);

@@ -37,24 +37,35 @@ bool work_carry_out(struct store *s, struct work *w, work_apply *apply)
 	return w->committed;
 }
 
-static bool end_row(struct store *s, const char *id, const struct db_row *row,
-		    enum phase to, const char *outputs, int64_t bytes,
-		    const char *problem)
+bool work_end_row(struct store *s, const struct db_row *row, enum phase to,
+		  bool cancel_asked, const char *outputs, int64_t bytes,
+		  const char *problem)
 {
-	limits_count(s, row->endpoint, row->version, row->owner, row->phase,
-		     row->backend, -1);
-	store_tell(s, id, to, row->cancel_asked);
+	struct job ended = row->job;
+
+	ended.phase = to;
+	ended.outputs = outputs;
+	ended.problem = problem;
+	ended.ended_at = clock_wall_ms();
+	limits_count(s, &row->job, -1);
+	store_tell_ended(s, &ended, cancel_asked);
 	return names_drop(s, row) && db_end(s->db, row->seq, to, outputs, bytes,
-					    problem, clock_wall_ms());
+					    problem, ended.ended_at);
 }
 
-static bool requeue_row(struct store *s, const char *id,
-			const struct db_row *row, int64_t not_before,
-			bool counted)
+/* An end that has no outputs. */
+static bool end_row(struct store *s, const struct db_row *row, enum phase to,
+		    const char *problem)
 {
-	limits_move(s, row->endpoint, row->version, row->phase, PHASE_QUEUED,
-		    row->backend);
-	store_tell(s, id, PHASE_QUEUED, row->cancel_asked);
+	return work_end_row(s, row, to, row->job.cancel_asked, NULL, 0,
+			    problem);
+}
+
+static bool requeue_row(struct store *s, const struct db_row *row,
+			int64_t not_before, bool counted)
+{
+	limits_move(s, &row->job, row->job.phase, PHASE_QUEUED);
+	store_tell(s, row->job.id, PHASE_QUEUED, row->job.cancel_asked);
 	s->delayed = s->delayed || not_before > 0;
 	return db_requeue(s->db, row->seq, not_before, counted);
 }
@@ -78,20 +89,19 @@ static bool apply_move(struct store *s, struct op *op)
 	case DB_NONE:
 		break;
 	case DB_FOUND:
-		from = notes_take(s, w->id, w->prompt_id, row.phase);
-		w->ours = strcmp(row.prompt_id, w->prompt_id) == 0 &&
+		from = notes_take(s, w->id, w->prompt_id, row.job.phase);
+		w->ours = strcmp(row.job.prompt_id, w->prompt_id) == 0 &&
 			  phase_may_follow(from, w->to);
 		if (!w->ours)
 			break;
-		if (w->to == PHASE_QUEUED && row.cancel_asked)
-			good = end_row(s, w->id, &row, PHASE_CANCELED, NULL, 0,
-				       NULL);
+		if (w->to == PHASE_QUEUED && row.job.cancel_asked)
+			good = end_row(s, &row, PHASE_CANCELED, NULL);
 		else if (w->to == PHASE_QUEUED)
-			good = requeue_row(s, w->id, &row, w->not_before,
-					   w->counted);
+			good = requeue_row(s, &row, w->not_before, w->counted);
 		else
-			good = end_row(s, w->id, &row, w->to, w->outputs,
-				       w->bytes, w->problem);
+			good = work_end_row(s, &row, w->to,
+					    row.job.cancel_asked, w->outputs,
+					    w->bytes, w->problem);
 		break;
 	}
 	return good;
@@ -181,10 +191,10 @@ static bool adopt_one(struct store *s, const char *id)
 	enum db_found found = db_row(s->db, id, &s->scratch, &row);
 	bool good = found != DB_ERROR;
 
-	if (found == DB_FOUND && row.cancel_asked)
-		good = end_row(s, id, &row, PHASE_CANCELED, NULL, 0, NULL);
+	if (found == DB_FOUND && row.job.cancel_asked)
+		good = end_row(s, &row, PHASE_CANCELED, NULL);
 	else if (found == DB_FOUND)
-		good = requeue_row(s, id, &row, 0, false);
+		good = requeue_row(s, &row, 0, false);
 	return good;
 }
 
@@ -227,7 +237,7 @@ static bool end_overdue(struct store *s, int64_t now, char (*ids)[ID_SIZE])
 		struct db_row row;
 
 		if (db_row(s->db, ids[i], &s->scratch, &row) != DB_FOUND ||
-		    !end_row(s, ids[i], &row, PHASE_FAILED, NULL, 0, TIMED_OUT))
+		    !end_row(s, &row, PHASE_FAILED, TIMED_OUT))
 			return false;
 	}
 	return true;

@@ -100,10 +100,11 @@ static const char image_recipe[] =
 /* ---- the store's news ---- */
 
 static inline void listen_in(void *ctx, const char *id, enum phase phase,
-			     bool cancel)
+			     bool cancel, struct store_ended *ended)
 {
 	struct rig *r = ctx;
 
+	store_ended_free(ended);
 	box_lock(&r->box);
 	r->now = phase;
 	if (cancel && !phase_final(phase) && r->pool != NULL)

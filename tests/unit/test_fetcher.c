@@ -160,8 +160,9 @@ static struct fetcher *_Atomic fetcher;
 static struct address_list allow;
 
 static void on_news(void *ctx, const char *id, enum phase phase,
-		    bool cancel_asked)
+		    bool cancel_asked, struct store_ended *ended)
 {
+	store_ended_free(ended);
 	(void)ctx;
 	(void)cancel_asked;
 	if (fetcher != NULL)

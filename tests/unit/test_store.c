@@ -16,8 +16,10 @@ static struct {
 	unsigned count;
 } heard;
 
-static void listen_to(void *ctx, const char *id, enum phase phase, bool asked)
+static void listen_to(void *ctx, const char *id, enum phase phase, bool asked,
+		      struct store_ended *told)
 {
+	store_ended_free(told);
 	(void)ctx;
 	box_lock(&heard.box);
 	if (heard.count < COUNT(heard.news)) {

@@ -12,8 +12,10 @@ static struct {
 	unsigned fetching, queued, other;
 } heard;
 
-static void listen_to(void *ctx, const char *id, enum phase phase, bool asked)
+static void listen_to(void *ctx, const char *id, enum phase phase, bool asked,
+		      struct store_ended *told)
 {
+	store_ended_free(told);
 	(void)ctx;
 	(void)asked;
 	box_lock(&heard.box);

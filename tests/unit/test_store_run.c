@@ -283,8 +283,10 @@ static struct {
 	bool submitted;
 } heard;
 
-static void listen_to(void *ctx, const char *id, enum phase phase, bool asked)
+static void listen_to(void *ctx, const char *id, enum phase phase, bool asked,
+		      struct store_ended *told)
 {
+	store_ended_free(told);
 	(void)ctx;
 	(void)id;
 	(void)asked;

@@ -22,8 +22,10 @@ static void count_end(const char *id)
 }
 
 /* The store's own word: one final phase a job, on one thread. */
-static void listen_to(void *ctx, const char *id, enum phase phase, bool asked)
+static void listen_to(void *ctx, const char *id, enum phase phase, bool asked,
+		      struct store_ended *told)
 {
+	store_ended_free(told);
 	(void)ctx;
 	(void)asked;
 	if (!phase_final(phase))
