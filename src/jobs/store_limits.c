@@ -12,7 +12,7 @@ static char *name_of(struct arena *a, const char *endpoint, unsigned version,
 	size_t n = strlen(endpoint), m = owner != NULL ? strlen(owner) : 0;
 	char *name = arena_alloc(a, n + m + VERSION_DIGITS + 3), *at = name + n;
 
-	memcpy(name, endpoint, n);
+	memcpy(name, endpoint, n + 1);
 	*at++ = '/';
 	do
 		*at++ = (char)('0' + version % 10);
@@ -20,7 +20,7 @@ static char *name_of(struct arena *a, const char *endpoint, unsigned version,
 	if (owner == NULL)
 		return name;
 	*at++ = '\n';
-	memcpy(at, owner, m);
+	memcpy(at, owner, m + 1);
 	return name;
 }
 
