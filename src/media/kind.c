@@ -312,30 +312,42 @@ void media_probe_feed(struct media_probe *p, const void *bytes, size_t n)
 
 void media_probe_facts(const struct media_probe *p, struct media_facts *out)
 {
-	struct source *s = mem_alloc(sizeof(*s));
+	struct source s;
 
-	source_memory(s, p->head, p->len);
-	facts(s, s->memory, p->len, out);
+	source_head(&s, p->head, p->len);
+	facts(&s, s.memory, p->len, out);
 	if (out->kind == MEDIA_JPEG && p->width > 0 && p->height > 0) {
 		out->width = p->width;
 		out->height = p->height;
 	}
-	free(s);
+	source_finish(&s);
+}
+
+/* Its kind is looked for in so many bytes. */
+#define SNIFF ((size_t)4096)
+
+void media_memory_facts(const void *bytes, size_t n, struct media_facts *out)
+{
+	struct source s;
+
+	source_memory(&s, bytes, n, true);
+	facts(&s, s.memory, n < SNIFF ? n : SNIFF, out);
+	source_finish(&s);
 }
 
 bool media_file_facts(int fd, struct media_facts *out)
 {
-	struct source *s = mem_alloc(sizeof(*s));
-	unsigned char head[4096];
+	unsigned char head[SNIFF];
+	struct source s;
 	size_t n = sizeof(head);
-	bool good = source_file(s, fd, true);
+	bool good = source_file(&s, fd, true);
 
 	*out = (struct media_facts){0};
-	if (good && s->size < (int64_t)n)
-		n = (size_t)s->size;
-	good = good && source_read(s, 0, head, n);
+	if (good && s.size < (int64_t)n)
+		n = (size_t)s.size;
+	good = good && source_read(&s, 0, head, n);
 	if (good)
-		facts(s, head, n, out);
-	free(s);
+		facts(&s, head, n, out);
+	source_finish(&s);
 	return good;
 }

@@ -103,8 +103,10 @@ void media_probe_feed(struct media_probe *p, const void *bytes, size_t n);
 /* From what was fed. Width and height are those of the header (EXIF rotation
  * not applied), never above 2^31-1. */
 void media_probe_facts(const struct media_probe *p, struct media_facts *out);
-/* The same from an open file, which may look at its end, too (MP4, OGG); the
- * offset is left anywhere. False when it cannot be read. */
+/* The same from a whole file, which may look at its end, too (MP4, OGG): in
+ * memory, or open, whose offset is left anywhere. False when it cannot be read.
+ */
+void media_memory_facts(const void *bytes, size_t n, struct media_facts *out);
 MUST_USE bool media_file_facts(int fd, struct media_facts *out);
 
 #endif

@@ -109,8 +109,8 @@ void ogg_facts(struct source *s, struct media_facts *out)
 	struct page *p;
 	int64_t granule;
 
-	if (s->memory != NULL)
-		return; /* its end is not there */
+	if (s->head)
+		return;
 	p = mem_alloc(sizeof(*p));
 	if (page_read(s, 0, p) && codec_of(p) != NULL) {
 		const unsigned char *head = p->bytes + p->head;

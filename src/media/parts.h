@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/problem.h"
 #include "media/kind.h"
 #include "media/source.h"
@@ -34,24 +35,25 @@ bool mp3_frame_at(const unsigned char p[4], int64_t *size);
 bool safetensors_mark(const unsigned char *head, size_t n);
 
 /*
- * A file on its way to a clean one. Reading goes forward from `at`; what is
- * copied is gathered into runs, so that a large file costs few calls. The
- * first failure is kept in *why and every call after it does nothing and
- * answers false, so a cleaner may ask at the end of its loop.
+ * A file on its way to a clean one. Reading goes forward from `at`; on the way
+ * to an open file what is copied is gathered into runs, so that a large one
+ * costs few calls. The first failure is kept in *why and every call after it
+ * does nothing and answers false, so a cleaner may ask at the end of its loop.
  */
-#define STRIP_PIECE (64 * 1024)
+#define STRIP_PIECE ((size_t)64 * 1024)
 
 struct strip {
 	struct source in;
 	int64_t at;
-	int out;
-	int64_t written; /* where the next byte goes, what is held counted */
+	struct buf *memory; /* where it goes, if `in` is in memory, too; or */
+	int out;	    /* NULL, and an open file */
+	int64_t written;    /* where the next byte goes, what is held counted */
 	int64_t run_at, run_len;
 	size_t held;
+	unsigned char *hold; /* STRIP_PIECE bytes on their way to `out` */
 	bool failed;
 	enum media_kind kind;
 	struct problem *why;
-	unsigned char hold[STRIP_PIECE];
 };
 
 int64_t strip_left(const struct strip *s);

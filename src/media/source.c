@@ -1,17 +1,26 @@
 #include "media/source.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-void source_memory(struct source *s, const void *bytes, size_t n)
+#include "base/arena.h"
+
+void source_memory(struct source *s, const void *bytes, size_t n, bool limited)
 {
-	*s = (struct source){.memory = bytes, .fd = -1, .limited = true};
+	*s = (struct source){.memory = bytes, .fd = -1, .limited = limited};
 	s->work = SOURCE_WORK;
 	s->size = (int64_t)n;
 	if (n == 0)
 		s->memory = (const unsigned char *)"";
+}
+
+void source_head(struct source *s, const void *bytes, size_t n)
+{
+	source_memory(s, bytes, n, true);
+	s->head = true;
 }
 
 bool source_file(struct source *s, int fd, bool limited)
@@ -23,7 +32,14 @@ bool source_file(struct source *s, int fd, bool limited)
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		return false;
 	s->size = st.st_size;
+	s->window = mem_alloc(SOURCE_WINDOW);
 	return true;
+}
+
+void source_finish(struct source *s)
+{
+	free(s->window);
+	s->window = NULL;
 }
 
 static bool read_file(struct source *s, int64_t at, unsigned char *to, size_t n,

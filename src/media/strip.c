@@ -1,10 +1,12 @@
 #include "media/strip.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/file.h"
 #include "media/parts.h"
 
@@ -60,10 +62,21 @@ bool strip_skip(struct strip *s, int64_t n)
 }
 
 /* By place, so that nobody minds where the file's own offset is. */
-static bool write_at(struct strip *s, int64_t at, const unsigned char *p,
-		     size_t n)
+static bool write_at(struct strip *s, int64_t at, const void *p, size_t n)
 {
 	return file_write_at(s->out, p, n, at) || disk_failed(s, "writing");
+}
+
+static bool add(struct strip *s, const void *bytes, size_t n)
+{
+	buf_add(s->memory, bytes, n);
+	s->written += (int64_t)n;
+	if (buf_over(s->memory) && !s->failed) {
+		problem_set(s->why, PROBLEM_TOO_LARGE, "",
+			    "larger than %zu bytes", s->memory->max);
+		s->failed = true;
+	}
+	return !s->failed;
 }
 
 static bool flush_held(struct strip *s)
@@ -78,7 +91,7 @@ static bool flush_held(struct strip *s)
 static bool copy_by_hand(struct strip *s, int64_t from, int64_t to, int64_t n)
 {
 	while (n > 0) {
-		size_t part = n < STRIP_PIECE ? (size_t)n : STRIP_PIECE;
+		size_t part = (size_t)n < STRIP_PIECE ? (size_t)n : STRIP_PIECE;
 
 		if (!source_read(&s->in, from, s->hold, part))
 			return strip_bad(s, "it ends too early");
@@ -97,7 +110,7 @@ static bool flush_run(struct strip *s)
 
 	s->run_len = 0;
 	/* The kernel copies large ones, where both files let it. */
-	while (n > STRIP_PIECE) {
+	while (n > (int64_t)STRIP_PIECE) {
 		off_t in = from, out = to;
 		ssize_t done = copy_file_range(s->in.fd, &in, s->out, &out,
 					       (size_t)n, 0);
@@ -113,12 +126,16 @@ static bool flush_run(struct strip *s)
 
 bool strip_put(struct strip *s, const void *bytes, size_t n)
 {
-	if (s->failed || (s->run_len > 0 && !flush_run(s)))
+	if (s->failed)
 		return false;
-	if (n > sizeof(s->hold) - s->held && !flush_held(s))
+	if (s->memory != NULL)
+		return add(s, bytes, n);
+	if (s->run_len > 0 && !flush_run(s))
+		return false;
+	if (n > STRIP_PIECE - s->held && !flush_held(s))
 		return false;
 	s->written += (int64_t)n;
-	if (n > sizeof(s->hold))
+	if (n > STRIP_PIECE)
 		return write_at(s, s->written - (int64_t)n, bytes, n);
 	memcpy(s->hold + s->held, bytes, n);
 	s->held += n;
@@ -134,6 +151,8 @@ bool strip_copy(struct strip *s, int64_t n)
 
 	if (!strip_skip(s, n))
 		return false;
+	if (s->memory != NULL)
+		return add(s, s->in.memory + from, (size_t)n);
 	if (s->run_len > 0 && s->run_at + s->run_len == from) {
 		s->run_len += n;
 		s->written += n;
@@ -179,7 +198,13 @@ bool strip_end(struct strip *s)
 
 bool strip_patch(struct strip *s, int64_t at, const void *bytes, size_t n)
 {
-	return strip_end(s) && write_at(s, at, bytes, n);
+	if (!strip_end(s))
+		return false;
+	if (s->memory == NULL)
+		return write_at(s, at, bytes, n);
+	assert(at + (int64_t)n <= s->written);
+	memcpy(s->memory->at + at, bytes, n);
+	return true;
 }
 
 /* ---- by kind ---- */
@@ -216,18 +241,42 @@ bool media_can_strip(enum media_kind kind)
 	return kind < MEDIA_KIND__COUNT && strips[kind] != NULL;
 }
 
+static bool cleanable(enum media_kind kind, struct problem *why)
+{
+	return media_can_strip(kind) ||
+	       problem_set(why, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "",
+			   "a file of this kind cannot be cleaned");
+}
+
 bool media_strip(enum media_kind kind, int from, int to, struct problem *why)
 {
-	struct strip s; /* its piece alone is large, and is not cleared */
+	struct strip s = {.out = to, .kind = kind, .why = why};
+	bool good;
 
-	if (!media_can_strip(kind))
-		return problem_set(why, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "",
-				   "a file of this kind cannot be cleaned");
-	memset(&s, 0, offsetof(struct strip, hold));
-	s.kind = kind;
-	s.out = to;
-	s.why = why;
-	if (!source_file(&s.in, from, false) || ftruncate(to, 0) != 0)
-		return disk_failed(&s, "opening");
-	return strips[kind](&s) && strip_end(&s);
+	if (!cleanable(kind, why))
+		return false;
+	if (!source_file(&s.in, from, false) || ftruncate(to, 0) != 0) {
+		disk_failed(&s, "opening");
+		source_finish(&s.in);
+		return false;
+	}
+	s.hold = mem_alloc(STRIP_PIECE);
+	good = strips[kind](&s) && strip_end(&s);
+	source_finish(&s.in);
+	free(s.hold);
+	return good;
+}
+
+bool media_strip_memory(enum media_kind kind, const void *bytes, size_t n,
+			struct buf *to, struct problem *why)
+{
+	struct strip s = {.memory = to, .kind = kind, .why = why};
+	bool good;
+
+	if (!cleanable(kind, why))
+		return false;
+	source_memory(&s.in, bytes, n, false);
+	good = strips[kind](&s) && !s.failed;
+	source_finish(&s.in);
+	return good;
 }

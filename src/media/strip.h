@@ -2,9 +2,10 @@
 #define MEDIA_STRIP_H
 
 #include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/problem.h"
 #include "media/kind.h"
 
@@ -13,7 +14,7 @@
  * text chunks of PNG, EXIF, XMP, IPTC and comments of JPEG and WebP, comments
  * of GIF, user data and tags of MP4, MOV, M4A and WebM, tags of FLAC, MP3, OGG,
  * Opus and WAV, extras of GLB. Colour profiles, orientation and what a player
- * needs stay. Pure but for the two files; any thread that may block. Memory is
+ * needs stay. Pure but for the files; any thread that may block. Memory is
  * bounded (1 MiB), whatever the file says of itself.
  *
  * Reads `from` (from its beginning) and writes `to`, which is open for reading,
@@ -24,6 +25,10 @@
  */
 MUST_USE bool media_strip(enum media_kind kind, int from, int to,
 			  struct problem *why);
+/* The same of a file that is in memory, into `to`, which is empty. Past the
+ * ceiling of that it is PROBLEM_TOO_LARGE. */
+MUST_USE bool media_strip_memory(enum media_kind kind, const void *bytes,
+				 size_t n, struct buf *to, struct problem *why);
 /* A kind that media_strip() can clean, or that has no place for metadata. */
 bool media_can_strip(enum media_kind kind);
 

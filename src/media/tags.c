@@ -1,7 +1,5 @@
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "media/parts.h"
 
 /*
@@ -94,10 +92,14 @@ int64_t tags_begin(struct source *s, int64_t from)
 
 bool tags_none(struct strip *s)
 {
-	struct source *out = mem_alloc(sizeof(*out));
-	bool none = strip_end(s) && source_file(out, s->out, true) &&
-		    tags_begin(out, 0) == out->size;
+	struct source out = {0};
+	bool none = strip_end(s);
 
-	free(out);
+	if (s->memory != NULL)
+		source_memory(&out, s->memory->at, s->memory->len, true);
+	else
+		none = none && source_file(&out, s->out, true);
+	none = none && tags_begin(&out, 0) == out.size;
+	source_finish(&out);
 	return none || strip_bad(s, "its sound ends like a tag");
 }

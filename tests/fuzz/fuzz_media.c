@@ -72,16 +72,38 @@ static void same_head(const uint8_t *bytes, size_t n,
 	     "facts out of bounds");
 }
 
+/* clean: the file's own, -1 where it was refused. */
+static void same_in_memory(const uint8_t *bytes, size_t n,
+			   const struct media_facts *file, int clean)
+{
+	struct media_facts f;
+	struct buf b;
+	int fd;
+
+	media_memory_facts(bytes, n, &f);
+	must(f.kind == file->kind, "another kind when whole in memory");
+	buf_init(&b, 2 * n + 4096);
+	must(media_strip_memory(f.kind, bytes, n, &b, NULL) == (clean >= 0),
+	     "taken in one way only");
+	fd = file_of((const uint8_t *)buf_str(&b), b.len);
+	must(clean < 0 || same_bytes(fd, clean), "another clean file");
+	close(fd);
+	buf_finish(&b);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	int from = file_of(bytes, n), clean = file_of(bytes, 0),
 	    again = file_of(bytes, 0);
 	struct media_facts before, after;
 	struct problem why = {0};
+	bool taken;
 
 	must(media_file_facts(from, &before), "no facts");
 	same_head(bytes, n, &before);
-	if (media_strip(before.kind, from, clean, &why)) {
+	taken = media_strip(before.kind, from, clean, &why);
+	same_in_memory(bytes, n, &before, taken ? clean : -1);
+	if (taken) {
 		must(media_file_facts(clean, &after), "no facts of clean");
 		must(after.kind == before.kind, "another kind when clean");
 		must(after.width == before.width &&

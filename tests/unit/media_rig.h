@@ -58,15 +58,61 @@ static inline unsigned char *rig_sample(const char *name, size_t *n)
 	return p;
 }
 
+/* In memory the same comes out, or the same refusal. */
+static inline void rig_strip_memory(enum media_kind kind, int from, bool taken,
+				    int to)
+{
+	struct problem why = {0};
+	unsigned char *bytes, *clean;
+	size_t n, len;
+	struct buf b;
+
+	bytes = rig_bytes(from, &n);
+	clean = rig_bytes(to, &len);
+	buf_init(&b, 2 * n + 4096);
+	if (media_strip_memory(kind, bytes, n, &b, &why) != taken ||
+	    (taken && (b.len != len || memcmp(buf_str(&b), clean, len) != 0)) ||
+	    (!taken && why.code != PROBLEM_UNSUPPORTED_MEDIA_TYPE)) {
+		fprintf(stderr, "in memory it is cleaned otherwise\n");
+		abort();
+	}
+	buf_finish(&b);
+	free(bytes);
+	free(clean);
+}
+
 /* The clean file as a descriptor, or -1 and why. */
 static inline int rig_strip(enum media_kind kind, int from, struct problem *why)
 {
 	int to = rig_file("", 0);
+	bool taken = media_strip(kind, from, to, why);
 
-	if (media_strip(kind, from, to, why))
+	if (from >= 0)
+		rig_strip_memory(kind, from, taken, to);
+	if (taken)
 		return to;
 	close(to);
 	return -1;
+}
+
+/* Of the whole file; in memory they are the same. */
+static inline bool rig_facts(int fd, struct media_facts *f)
+{
+	struct media_facts m;
+	unsigned char *bytes;
+	bool good = media_file_facts(fd, f);
+	size_t n;
+
+	bytes = rig_bytes(fd, &n);
+	media_memory_facts(bytes, n, &m);
+	free(bytes);
+	if (good && (m.kind != f->kind || m.width != f->width ||
+		     m.height != f->height || m.frames != f->frames ||
+		     m.duration_ms != f->duration_ms || m.alpha != f->alpha)) {
+		fprintf(stderr, "in memory its facts are others\n");
+		abort();
+	}
+	return good;
 }
 
 #endif

@@ -246,7 +246,7 @@ static void test_pictures(void)
 		int fd = rig_file(pictures[i].bytes, pictures[i].len);
 		struct media_facts f;
 
-		ok(media_file_facts(fd, &f) && f.width == pictures[i].width &&
+		ok(rig_facts(fd, &f) && f.width == pictures[i].width &&
 			   f.height == pictures[i].height,
 		   "%s: size, %d x %d", pictures[i].what, (int)f.width,
 		   (int)f.height);
@@ -264,7 +264,7 @@ static void test_files(void)
 		int fd = rig_file(heads[i].bytes, heads[i].len);
 		struct media_facts f;
 
-		ok(media_file_facts(fd, &f), "%s: a file", heads[i].what);
+		ok(rig_facts(fd, &f), "%s: a file", heads[i].what);
 		is_str(media_type(f.kind)->mime, heads[i].mime, heads[i].what);
 		ok(f.width == heads[i].width && f.height == heads[i].height,
 		   "%s: size", heads[i].what);
@@ -384,8 +384,7 @@ static void test_loops(void)
 		memcpy(p, files[i].start, files[i].len);
 		fd = rig_file(p, n);
 		alarm(20);
-		ok(media_file_facts(fd, &f), "%s: an end is found",
-		   files[i].what);
+		ok(rig_facts(fd, &f), "%s: an end is found", files[i].what);
 		alarm(0);
 		close(fd);
 	}

@@ -63,7 +63,7 @@ static void facts(const struct sample *m, int fd, const char *which)
 {
 	struct media_facts f;
 
-	ok(media_file_facts(fd, &f), "%s %s: facts", m->name, which);
+	ok(rig_facts(fd, &f), "%s %s: facts", m->name, which);
 	ok(f.kind == m->kind && f.width == m->width && f.height == m->height &&
 		   f.frames == m->frames && f.duration_ms == m->duration_ms,
 	   "%s %s: %d %dx%d, %d frames, %d ms", m->name, which, (int)f.kind,
@@ -109,7 +109,7 @@ static void cuts(const struct sample *m)
 		int from = rig_file(bytes, cut), to;
 		struct media_facts f;
 
-		(void)!media_file_facts(from, &f);
+		(void)!rig_facts(from, &f);
 		to = rig_strip(m->kind, from, NULL);
 		close(from);
 		if (to < 0)
@@ -139,7 +139,7 @@ static void changes(const struct sample *m)
 
 		bytes[i] = values[i % COUNT(values)];
 		from = rig_file(bytes, n);
-		(void)!media_file_facts(from, &f);
+		(void)!rig_facts(from, &f);
 		to = rig_strip(m->kind, from, NULL);
 		taken += to >= 0;
 		if (to >= 0)
@@ -243,6 +243,22 @@ static bool have_ffmpeg(void)
 	return have;
 }
 
+static void past_the_ceiling(void)
+{
+	unsigned char *bytes;
+	struct problem why = {0};
+	struct buf b;
+	size_t n;
+
+	bytes = rig_sample("picture.png", &n);
+	buf_init(&b, 100);
+	ok(!media_strip_memory(MEDIA_PNG, bytes, n, &b, &why) &&
+		   why.code == PROBLEM_TOO_LARGE,
+	   "in memory it is too large past the ceiling");
+	buf_finish(&b);
+	free(bytes);
+}
+
 int main(void)
 {
 	bool ffmpeg = have_ffmpeg();
@@ -266,5 +282,6 @@ int main(void)
 		   why.code == PROBLEM_UNSUPPORTED_MEDIA_TYPE,
 	   "and are not");
 	ok(rig_strip(MEDIA_PNG, -1, &why) < 0, "nor is what cannot be read");
+	past_the_ceiling();
 	return tap_done();
 }
