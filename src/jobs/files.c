@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
@@ -32,11 +33,13 @@ struct files {
 struct file_sink {
 	struct files *files;
 	char job[ID_SIZE];
-	char path[PATH_MOST]; /* the temporary name */
+	char dir[DIR_MAX];
+	char path[PATH_MOST]; /* "": there is no file yet */
+	struct buf memory;    /* all of it, while there is none */
 	int fd;
 	int error; /* errno of the first failure; EFBIG: past the ceiling */
 	int64_t size, max;
-	struct digest *digest;
+	struct digest *digest; /* of what is in the file */
 };
 
 struct files *files_open(const char *root, int64_t min_free_bytes,
@@ -137,67 +140,101 @@ int files_scratch(struct files *f, struct problem *why)
 struct file_sink *files_begin(struct files *f, const char *job,
 			      int64_t max_bytes, struct problem *why)
 {
-	struct file_sink *s = mem_alloc(sizeof(*s));
-	char dir[DIR_MAX], unique[ID_SIZE];
+	struct file_sink *s;
 
-	s->fd = -1;
 	if (!files_have_room(f)) {
 		problem_set(why, PROBLEM_INTERNAL, f->root,
 			    "the disk is as good as full");
-		goto fail;
+		return NULL;
 	}
-	if (!bucket_dir(f, job, dir)) {
+	s = mem_alloc(sizeof(*s));
+	if (!bucket_dir(f, job, s->dir)) {
 		problem_set(why, PROBLEM_INTERNAL, job, "this is no job id");
-		goto fail;
-	}
-	id_v4(unique);
-	snprintf(s->path, sizeof(s->path), "%s/%s-.%s.tmp", dir, job, unique);
-	s->fd = open(s->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
-	if (s->fd < 0) {
-		problem_set(why, PROBLEM_INTERNAL, s->path, "%s",
-			    strerror(errno));
-		goto fail;
+		free(s);
+		return NULL;
 	}
 	s->files = f;
 	s->max = max_bytes;
-	s->digest = digest_create();
+	s->fd = -1;
+	buf_init(&s->memory, FILES_SMALL);
 	memcpy(s->job, job, sizeof(s->job));
 	return s;
-fail:
-	free(s);
-	return NULL;
+}
+
+/* Into the file, and into its digest. */
+static void write_file(struct file_sink *s, const void *bytes, size_t n)
+{
+	digest_add(s->digest, bytes, n);
+	if (!file_write_all(s->fd, bytes, n))
+		s->error = errno;
+}
+
+/* Under a temporary name, with what is in memory. */
+static void make_file(struct file_sink *s)
+{
+	char unique[ID_SIZE];
+
+	id_v4(unique);
+	(void)snprintf(s->path, sizeof(s->path), "%s/%s-.%s.tmp", s->dir,
+		       s->job, unique);
+	s->fd = open(s->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+	if (s->fd < 0) {
+		s->error = errno;
+		s->path[0] = '\0';
+		return;
+	}
+	s->digest = digest_create();
+	write_file(s, s->memory.at, s->memory.len);
+	buf_finish(&s->memory);
 }
 
 bool file_sink_write(void *sink, const void *bytes, size_t n)
 {
 	struct file_sink *s = sink;
 
+	if (s->error == 0 && (int64_t)n > s->max - s->size)
+		s->error = EFBIG;
+	if (s->error == 0 && s->fd < 0 && n > FILES_SMALL - s->memory.len)
+		make_file(s);
 	if (s->error != 0)
 		return false;
-	if ((int64_t)n > s->max - s->size) {
-		s->error = EFBIG;
-		return false;
-	}
-	digest_add(s->digest, bytes, n);
-	if (!file_write_all(s->fd, bytes, n)) {
-		s->error = errno;
-		return false;
-	}
+	if (s->fd < 0)
+		buf_add(&s->memory, bytes, n);
+	else
+		write_file(s, bytes, n);
 	s->size += (int64_t)n;
-	return true;
+	return s->error == 0;
 }
 
-int file_sink_fd(const struct file_sink *s)
+const void *file_sink_memory(const struct file_sink *s, size_t *n)
 {
+	*n = s->memory.len;
+	return s->fd < 0 ? buf_str(&s->memory) : NULL;
+}
+
+int file_sink_fd(struct file_sink *s)
+{
+	if (s->fd < 0 && s->error == 0)
+		make_file(s);
 	return s->fd;
+}
+
+static void digest_drop(struct file_sink *s)
+{
+	unsigned char unused[DIGEST_SIZE];
+
+	if (s->digest != NULL)
+		digest_end(s->digest, unused);
+	s->digest = NULL;
 }
 
 void file_sink_reread(struct file_sink *s)
 {
-	unsigned char unused[DIGEST_SIZE];
 	unsigned char piece[REREAD];
 
-	digest_end(s->digest, unused);
+	if (file_sink_fd(s) < 0)
+		return;
+	digest_drop(s);
 	s->digest = digest_create();
 	s->size = 0;
 	while (s->error == 0) {
@@ -218,35 +255,61 @@ void file_sink_reread(struct file_sink *s)
 	}
 }
 
-void file_sink_abort(struct file_sink *s)
+static void sink_free(struct file_sink *s)
 {
-	unsigned char unused[DIGEST_SIZE];
-
-	if (s == NULL)
-		return;
 	if (s->fd >= 0)
 		close(s->fd);
-	unlink(s->path);
-	if (s->digest != NULL)
-		digest_end(s->digest, unused);
+	digest_drop(s);
+	buf_finish(&s->memory);
 	free(s);
+}
+
+void file_sink_abort(struct file_sink *s)
+{
+	if (s == NULL)
+		return;
+	if (s->path[0] != '\0')
+		unlink(s->path);
+	sink_free(s);
+}
+
+/*
+ * What is in memory, under its name at once. A file that is there already came
+ * of an earlier attempt: it goes first, as whoever may have it open or linked
+ * must not find other bytes in it.
+ */
+static bool write_small(struct file_sink *s, const char *to)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+
+	s->fd = open(to, flags, FILE_MODE);
+	if (s->fd < 0 && errno == EEXIST && unlink(to) == 0)
+		s->fd = open(to, flags, FILE_MODE);
+	if (s->fd < 0)
+		return false;
+	memcpy(s->path, to, sizeof(s->path)); /* removed if this fails */
+	return file_write_all(s->fd, s->memory.at, s->memory.len);
+}
+
+static bool rename_large(struct file_sink *s, const char *to)
+{
+	if (rename(s->path, to) != 0)
+		return false;
+	memcpy(s->path, to, sizeof(s->path));
+	return true;
 }
 
 static bool give_name(struct file_sink *s, const char *name,
 		      struct problem *why)
 {
 	char to[PATH_MOST];
-	char *slash = strrchr(s->path, '/');
-	int n = snprintf(to, sizeof(to), "%.*s/%s-%s", (int)(slash - s->path),
-			 s->path, s->job, name);
+	int n = snprintf(to, sizeof(to), "%s/%s-%s", s->dir, s->job, name);
 
 	if (n < 0 || (size_t)n >= sizeof(to))
 		return problem_set(why, PROBLEM_INTERNAL, name, "too long");
-	if (rename(s->path, to) != 0)
-		return problem_set(why, PROBLEM_INTERNAL, to, "%s",
-				   strerror(errno));
-	memcpy(s->path, to, sizeof(to)); /* to be removed if this fails */
-	return true;
+	if (s->fd < 0 ? write_small(s, to) : rename_large(s, to))
+		return true;
+	return problem_set(why, PROBLEM_INTERNAL, to, "%s", strerror(errno));
 }
 
 /*
@@ -256,14 +319,10 @@ static bool give_name(struct file_sink *s, const char *name,
  */
 static bool sync_now(struct file_sink *s, struct problem *why)
 {
-	char folder[PATH_MOST];
-
 	if (fsync(s->fd) != 0)
 		return problem_set(why, PROBLEM_INTERNAL, s->path, "%s",
 				   strerror(errno));
-	memcpy(folder, s->path, sizeof(folder));
-	*strrchr(folder, '/') = '\0';
-	return file_sync_dir(folder, why);
+	return file_sync_dir(s->dir, why);
 }
 
 /* Takes the descriptor, or says that it must be synced now. */
@@ -306,11 +365,13 @@ bool file_sink_commit_later(struct file_sink *s, const char *name,
 		return false;
 	}
 	*size = s->size;
-	digest_end(s->digest, digest);
+	if (s->digest == NULL)
+		digest_sha256(buf_str(&s->memory), s->memory.len, digest);
+	else
+		digest_end(s->digest, digest);
+	s->digest = NULL;
 	digest_hex(digest, sha256);
-	if (s->fd >= 0)
-		close(s->fd);
-	free(s);
+	sink_free(s);
 	return true;
 }
 

@@ -11,10 +11,11 @@
 
 /*
  * Output files on disk: ROOT/<two of id>/<job id>-<name>. Names are ours. A
- * file is written under a temporary name, renamed, and synced with its folder
- * before the job's end is stored, so it is there whole or not at all. A job has
- * no folder of its own: making one would cost more than its file. Any thread;
- * each file has one writer.
+ * file is named and synced with its folder before the job's end is stored, and
+ * nobody looks at it before that, so it is there whole or not at all. What a
+ * crash leaves of a job that has not ended is written anew by its next attempt,
+ * or goes with the job. A job has no folder of its own: making one would cost
+ * more than its file. Any thread; each file has one writer.
  *
  * The folder is named by the time in the job's id (bits 16 to 23 of its
  * milliseconds): jobs of the same minute share one, so that one sync serves
@@ -28,6 +29,13 @@ void files_close(struct files *f);
 
 #define FILES_NAME_MAX 96
 
+/*
+ * A file on its way in. What is small stays in memory until it has its name,
+ * and is written in one go; a larger one, and one whose descriptor was asked
+ * for, is written under a temporary name and renamed. The bound is where that
+ * saves nothing any more: larger buffers come fresh from the kernel each time.
+ */
+#define FILES_SMALL ((size_t)64 * 1024 - 1) /* a buffer of 64 KiB */
 struct file_sink;
 
 /* PROBLEM_INTERNAL and a detail when the disk is full or below min_free. */
@@ -40,10 +48,12 @@ MUST_USE int files_scratch(struct files *f, struct problem *why);
 /* A web_call sink: bool (*)(void *, const void *, size_t). False past the
  * ceiling or on a write error. */
 bool file_sink_write(void *sink, const void *bytes, size_t n);
+/* What was written, while it is in memory; NULL: it is in a file. */
+const void *file_sink_memory(const struct file_sink *s, size_t *n);
 /* Its file, to read what was written, or to write it by other means; after
  * that file_sink_reread() takes size and digest from what is there, and a
- * failure is told by the commit. */
-int file_sink_fd(const struct file_sink *s);
+ * failure is told by the commit. -1: it cannot be made. */
+int file_sink_fd(struct file_sink *s);
 void file_sink_reread(struct file_sink *s);
 /* Frees the sink in both cases. The name is checked: ^[a-z0-9_-]+\.[a-z0-9]+$
  */

@@ -22,15 +22,47 @@
 #define FETCH_PAUSE_MS 50
 #define ROOM_PAUSE_MS  1000
 
-/* A file on its way in: to where it stays, or, where it is cleaned on its way,
- * to the slot's scratch first. */
+/* A file on its way in: to where it stays, or, where it is to be cleaned first,
+ * into memory, or the slot's scratch if it is larger. */
 struct fetch {
-	struct file_sink *sink; /* NULL: scratch */
-	int scratch;
+	struct slot *slot;
+	struct file_sink *sink; /* NULL: not yet */
+	struct buf memory;	/* until then, while it is small */
+	int scratch;		/* … and when it is not; -1: it is */
 	int64_t max, size;
 	bool too_large;
 	bool local; /* our disk took it not */
 };
+
+/* From memory into the slot's scratch. */
+static bool move_on(struct fetch *f)
+{
+	struct slot *s = f->slot;
+	struct problem why = {0};
+
+	if (s->scratch < 0)
+		s->scratch = files_scratch(s->shared->files, &why);
+	if (s->scratch < 0 || ftruncate(s->scratch, 0) != 0 ||
+	    lseek(s->scratch, 0, SEEK_SET) != 0 ||
+	    !file_write_all(s->scratch, f->memory.at, f->memory.len)) {
+		log_event(LOG_ERROR, "file.no_scratch", "job", s->job.id, "why",
+			  why.detail, NULL);
+		return false;
+	}
+	f->scratch = s->scratch;
+	buf_finish(&f->memory);
+	return true;
+}
+
+static bool gather(struct fetch *f, const void *bytes, size_t n)
+{
+	if (f->scratch < 0 && n <= FILES_SMALL - f->memory.len) {
+		buf_add(&f->memory, bytes, n);
+		return true;
+	}
+	return (f->scratch >= 0 || move_on(f)) &&
+	       file_write_all(f->scratch, bytes, n);
+}
 
 static bool fetch_sink(void *ctx, const void *bytes, size_t n)
 {
@@ -41,7 +73,7 @@ static bool fetch_sink(void *ctx, const void *bytes, size_t n)
 	if (f->too_large)
 		return false;
 	f->local = f->sink != NULL ? !file_sink_write(f->sink, bytes, n)
-				   : !file_write_all(f->scratch, bytes, n);
+				   : !gather(f, bytes, n);
 	return !f->local;
 }
 
@@ -76,14 +108,11 @@ static const char *file_name(struct slot *s, const struct want *w, size_t index,
 
 static struct file_sink *begin(struct slot *s)
 {
-	struct file_sink *sink = s->early;
 	struct problem why = {0};
+	struct file_sink *sink = files_begin(s->shared->files, s->job.id,
+					     s->shared->max_output_bytes, &why);
 
-	s->early = NULL;
 	s->folder = true;
-	if (sink == NULL)
-		sink = files_begin(s->shared->files, s->job.id,
-				   s->shared->max_output_bytes, &why);
 	if (sink == NULL)
 		log_event(LOG_ERROR, "file.not_begun", "job", s->job.id, "why",
 			  why.detail, NULL);
@@ -103,27 +132,45 @@ type_of(const struct want *w, enum media_kind kind, const char *filename)
 	return media_type(kind);
 }
 
-/* Where the bytes go first. False: our disk does not take them. */
-static bool open_fetch(struct slot *s, const struct want *w, struct fetch *f)
+/* What came, wherever it is by now. */
+static bool look(const struct fetch *f, struct media_facts *facts)
 {
-	struct problem why = {0};
+	const void *bytes = f->scratch < 0 ? buf_str(&f->memory) : NULL;
+	size_t n = f->memory.len;
 
-	if (w->metadata) {
-		f->sink = begin(s);
-		return f->sink != NULL;
-	}
-	if (s->scratch < 0)
-		s->scratch = files_scratch(s->shared->files, &why);
-	f->scratch = s->scratch;
-	if (f->scratch >= 0 && ftruncate(f->scratch, 0) == 0 &&
-	    lseek(f->scratch, 0, SEEK_SET) == 0)
-		return true;
-	log_event(LOG_ERROR, "file.no_scratch", "job", s->job.id, "why",
-		  why.detail, NULL);
-	return false;
+	if (f->sink != NULL)
+		bytes = file_sink_memory(f->sink, &n);
+	if (bytes == NULL)
+		return media_file_facts(f->sink != NULL ? file_sink_fd(f->sink)
+							: f->scratch,
+					facts);
+	media_memory_facts(bytes, n, facts);
+	return true;
 }
 
-/* The clean file, from the scratch into its sink. */
+/* A sink that fails tells so by its commit. */
+static bool strip_into(struct fetch *f, enum media_kind kind,
+		       struct problem *why)
+{
+	struct buf clean;
+	bool good;
+
+	if (f->scratch >= 0) {
+		good = media_strip(kind, f->scratch, file_sink_fd(f->sink),
+				   why);
+		if (good)
+			file_sink_reread(f->sink);
+		return good;
+	}
+	buf_init(&clean, (size_t)f->max);
+	good = media_strip_memory(kind, f->memory.at, f->memory.len, &clean,
+				  why);
+	if (good)
+		(void)file_sink_write(f->sink, buf_str(&clean), clean.len);
+	buf_finish(&clean);
+	return good;
+}
+
 static enum failure strip(struct slot *s, struct fetch *f, const struct want *w,
 			  enum media_kind kind)
 {
@@ -132,15 +179,13 @@ static enum failure strip(struct slot *s, struct fetch *f, const struct want *w,
 	f->sink = begin(s);
 	if (f->sink == NULL)
 		return FAILURE_INTERNAL;
-	if (!media_strip(kind, f->scratch, file_sink_fd(f->sink), &why)) {
-		log_event(LOG_ERROR, "file.not_cleaned", "job", s->job.id,
-			  "output", w->name, "why", why.detail, "help",
-			  "\"metadata\": true gives it as it is", NULL);
-		return why.code == PROBLEM_INTERNAL ? FAILURE_INTERNAL
-						    : FAILURE_UNCLEAN;
-	}
-	file_sink_reread(f->sink);
-	return FAILURE_NONE;
+	if (strip_into(f, kind, &why))
+		return FAILURE_NONE;
+	log_event(LOG_ERROR, "file.not_cleaned", "job", s->job.id, "output",
+		  w->name, "why", why.detail, "help",
+		  "\"metadata\": true gives it as it is", NULL);
+	return why.code == PROBLEM_UNSUPPORTED_MEDIA_TYPE ? FAILURE_UNCLEAN
+							  : FAILURE_INTERNAL;
 }
 
 /* As it is to be given: clean, and of the format that is wanted. */
@@ -161,14 +206,13 @@ static enum failure store(struct slot *s, struct fetch *f, const struct want *w,
 			  const struct history_file *from, size_t index,
 			  struct converted *c, struct output_file *out)
 {
-	int fd = f->sink != NULL ? file_sink_fd(f->sink) : f->scratch;
 	char *sha = arena_alloc(&s->arena, DIGEST_HEX_SIZE);
 	const struct media_type *t;
 	struct media_facts facts;
 	struct problem why = {0};
 	enum failure failed;
 
-	if (!media_file_facts(fd, &facts)) {
+	if (!look(f, &facts)) {
 		failed = FAILURE_INTERNAL;
 	} else if (!media_serves(&facts, choose_class(w))) {
 		out->content_type = media_type(facts.kind)->mime;
@@ -213,49 +257,52 @@ static bool of_files(const struct want *w)
 	return w->type != WANT_TEXT && w->type != WANT_JSON;
 }
 
-void collect_prepare(struct slot *s)
-{
-	bool files = false;
-
-	for (size_t i = 0; i < s->recipe.want_count; i++)
-		files = files || of_files(&s->recipe.wants[i]);
-	if (files && s->early == NULL && files_have_room(s->shared->files))
-		s->early = begin(s);
-	convert_prepare(s);
-}
-
 /* One try. *again: worth another one. */
-static enum failure fetch_once(struct slot *s, const struct want *w,
+static enum failure fetch_into(struct fetch *f, const struct want *w,
 			       const struct history_file *from, size_t index,
 			       struct output_file *out, bool *again)
 {
-	struct fetch f = {.max = s->shared->max_output_bytes};
+	struct slot *s = f->slot;
 	enum comfy_outcome o;
 	char type[128];
 
 	*again = true;
-	if (!open_fetch(s, w, &f))
+	if (w->metadata && (f->sink = begin(s)) == NULL)
 		return FAILURE_INTERNAL;
 	s->breakable = true;
-	o = comfy_view(s->client, from, f.max,
-		       slot_time_for(s, s->shared->fetch_ms), fetch_sink, &f,
+	o = comfy_view(s->client, from, f->max,
+		       slot_time_for(s, s->shared->fetch_ms), fetch_sink, f,
 		       type);
 	s->breakable = false;
-	if (o == COMFY_OK && f.size > 0) {
+	if (o == COMFY_OK && f->size > 0) {
 		*again = false;
-		return commit(s, &f, w, from, index, out);
+		return commit(s, f, w, from, index, out);
 	}
-	file_sink_abort(f.sink);
-	if (o == COMFY_LOCAL && !f.local)
-		f.too_large = true;
-	*again = o != COMFY_MISSING && o != COMFY_OK && !f.too_large;
-	if (f.too_large)
+	file_sink_abort(f->sink);
+	if (o == COMFY_LOCAL && !f->local)
+		f->too_large = true;
+	*again = o != COMFY_MISSING && o != COMFY_OK && !f->too_large;
+	if (f->too_large)
 		return FAILURE_TOO_LARGE;
-	if (f.local)
+	if (f->local)
 		return FAILURE_INTERNAL;
 	if (o == COMFY_UNREACHABLE)
 		return FAILURE_GONE;
 	return FAILURE_FILES_GONE;
+}
+
+static enum failure fetch_once(struct slot *s, const struct want *w,
+			       const struct history_file *from, size_t index,
+			       struct output_file *out, bool *again)
+{
+	struct fetch f = {
+		.slot = s, .scratch = -1, .max = s->shared->max_output_bytes};
+	enum failure failed;
+
+	buf_init(&f.memory, FILES_SMALL);
+	failed = fetch_into(&f, w, from, index, out, again);
+	buf_finish(&f.memory);
+	return failed;
 }
 
 static enum failure fetch_file(struct slot *s, const struct want *w,

@@ -136,8 +136,6 @@ static void job_end(struct slot *s)
 		backend_forget(s->backend, s->job.prompt_id);
 	if (p == PHASE_SUCCEEDED)
 		backend_ran_well(s->backend);
-	if (s->early != NULL)
-		file_sink_abort(s->early);
 	files_unsynced_drop(&s->unsynced);
 	if (s->folder && phase_final(p) && p != PHASE_SUCCEEDED)
 		remove_files(s);
@@ -220,7 +218,6 @@ static void between_jobs(struct slot *s)
 	s->freed = s->put_again = false;
 	s->prompt_tried = s->counted = s->breakable = false;
 	s->prompt = NULL;
-	s->early = NULL;
 	s->unsynced = (struct files_unsynced){0};
 	s->outputs = s->problem = s->detail = s->text = NULL;
 	s->inputs = NULL;

@@ -90,9 +90,8 @@ struct slot {
 	struct prompt *prompt; /* parsed late, see prompt.h */
 	struct progress_track track;
 	struct history history;
-	struct file_sink *early; /* of the first file, made while we wait */
 	struct files_unsynced unsynced; /* what it has given */
-	int scratch; /* what was fetched, to be cleaned; outlives the job */
+	int scratch;	     /* a large file, to be cleaned; outlives the job */
 	const char *outputs; /* JSON text, for the end */
 	const char *problem; /* JSON text, for the end */
 	const char *detail;  /* better words than the failure's own */

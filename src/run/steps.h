@@ -13,10 +13,6 @@ enum failure submit_prompt(struct slot *s); /* ComfyUI has it, and its files */
 enum failure watch_prompt(struct slot *s);  /* it ended: s->history */
 enum failure collect_outputs(struct slot *s); /* stored: s->outputs */
 
-/* Makes the place for the first output file while ComfyUI is at work: new
- * folders are synced, which takes longer than all else that follows a run. */
-void collect_prepare(struct slot *s);
-
 /* What history says about a run that ended. */
 enum failure watch_verdict(const struct history *h);
 /* Takes the prompt out of ComfyUI's queue, or stops it, and waits until it is

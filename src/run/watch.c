@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/log.h"
+#include "run/convert_step.h"
 #include "run/prepare.h"
 #include "run/steps.h"
 
@@ -321,7 +322,7 @@ enum failure watch_prompt(struct slot *s)
 	/* What this process posted itself is heard of; else look at once. */
 	if (s->posted) {
 		plan(s, &w, now);
-		collect_prepare(s);
+		convert_prepare(s);
 	} else {
 		inbox_deaf(&s->inbox);
 	}

@@ -127,14 +127,14 @@ static void whole_or_not_at_all(void)
 	struct stat st;
 	int64_t size = -1;
 	bool odd;
+	int fd;
 
 	id_v7(id);
 	s = files_begin(r.files, id, 3, &why);
 	ok(file_sink_write(s, "ab", 2) && file_sink_write(s, "", 0) &&
 		   file_sink_write(s, "c", 1),
 	   "up to the ceiling");
-	ok(!files_exists(r.files, id, "a.txt"), "not there before the commit");
-	ok(entries(id, &odd) == 1 && odd, "its temporary name is no name");
+	ok(entries(id, &odd) == 0, "nothing is there before the commit");
 	ok(file_sink_commit(s, "a.txt", &size, sha, &why) && size == 3,
 	   "committed");
 	is_str(sha, abc, "SHA-256");
@@ -162,8 +162,12 @@ static void whole_or_not_at_all(void)
 	s = files_begin(r.files, id, 300, &why);
 	for (int i = 0; i < 100; i++)
 		rig_must(file_sink_write(s, "xy", 2));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	ok(file_sink_commit(s, "a.txt", &size, sha, &why) && size == 200,
 	   "a second file of the name takes its place");
+	ok(fstat(fd, &st) == 0 && st.st_size == 3,
+	   "and leaves the first one's bytes alone");
+	close(fd);
 	ok(files_remove_job(r.files, id, &why) && entries(id, &odd) == 0 &&
 		   !files_exists(r.files, id, "a.txt"),
 	   "the job's files are removed");
@@ -172,6 +176,77 @@ static void whole_or_not_at_all(void)
 	ok(s != NULL && file_sink_commit(s, "c.txt", &size, sha, &why) &&
 		   size == 0,
 	   "an empty file, in a folder made again");
+}
+
+enum way { IN_PIECES, AT_ONCE, BY_DESCRIPTOR, BY_HAND, WAY__COUNT };
+
+static const char *const ways[] = {"in pieces", "at once", "to a descriptor",
+				   "by other means"};
+
+static void put(struct file_sink *s, enum way way, const unsigned char *bytes,
+		size_t n)
+{
+	size_t part = way == AT_ONCE ? n : 1000;
+
+	if (way == BY_DESCRIPTOR || way == BY_HAND)
+		rig_must(file_sink_fd(s) >= 0);
+	if (way == BY_HAND) {
+		rig_must(pwrite(file_sink_fd(s), bytes, n, 0) == (ssize_t)n);
+		file_sink_reread(s);
+		return;
+	}
+	for (size_t at = 0; at < n; at += part)
+		rig_must(file_sink_write(s, bytes + at,
+					 n - at < part ? n - at : part));
+}
+
+static void one_way(enum way way, size_t n, const unsigned char *bytes)
+{
+	bool small = n <= FILES_SMALL && (way == IN_PIECES || way == AT_ONCE);
+	char id[ID_SIZE], sha[DIGEST_HEX_SIZE], want[DIGEST_HEX_SIZE];
+	unsigned char digest[DIGEST_SIZE];
+	struct problem why = {0};
+	struct file_sink *s;
+	int64_t size = -1;
+	size_t held;
+	bool odd;
+
+	digest_sha256(bytes, n, digest);
+	digest_hex(digest, want);
+	id_v7(id);
+	s = files_begin(r.files, id, (int64_t)n, &why);
+	put(s, way, bytes, n);
+	ok((file_sink_memory(s, &held) != NULL) == small &&
+		   held == (small ? n : 0) &&
+		   entries(id, &odd) == (small ? 0 : 1) && odd == !small,
+	   "%zu bytes %s: %s", n, ways[way],
+	   small ? "in memory" : "under a temporary name");
+	ok(file_sink_commit(s, "a.bin", &size, sha, &why) &&
+		   size == (int64_t)n && entries(id, &odd) == 1 && !odd,
+	   "under its own name alone");
+	is_str(sha, want, "SHA-256");
+	s = files_begin(r.files, id, (int64_t)n, &why);
+	put(s, way, bytes, n);
+	file_sink_abort(s);
+	s = files_begin(r.files, id, (int64_t)n - 1, &why);
+	(void)file_sink_write(s, bytes, n);
+	ok(!file_sink_commit(s, "b.bin", &size, sha, &why) &&
+		   why.code == PROBLEM_TOO_LARGE && entries(id, &odd) == 1,
+	   "aborted or too large: nothing is left");
+}
+
+static void small_and_large(void)
+{
+	static const size_t sizes[] = {1, FILES_SMALL - 1, FILES_SMALL,
+				       FILES_SMALL + 1, 3 * FILES_SMALL};
+	unsigned char *bytes = mem_alloc(3 * FILES_SMALL);
+
+	for (size_t i = 0; i < 3 * FILES_SMALL; i++)
+		bytes[i] = (unsigned char)(i * 31 >> 3);
+	for (size_t i = 0; i < COUNT(sizes); i++)
+		for (int way = 0; way < WAY__COUNT; way++)
+			one_way((enum way)way, sizes[i], bytes);
+	free(bytes);
 }
 
 static void shared(void)
@@ -188,6 +263,7 @@ static void shared(void)
 	rig_file(&r, from, "a.png");
 	rig_file(&r, from, "b.png");
 	s = files_begin(r.files, from, 10, &why);
+	rig_must(file_sink_fd(s) >= 0);
 	ok(files_share_job(r.files, from, to, &why), "shared");
 	ok(entries(to, &odd) == 2 && !odd, "both files, no temporary one");
 	ok(files_share_job(r.files, from, to, &why), "twice is fine");
@@ -306,6 +382,7 @@ int main(void)
 	first_files_at_once();
 	each_job();
 	no_room();
+	small_and_large();
 	rig_finish(&r);
 	return tap_done();
 }
