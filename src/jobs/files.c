@@ -1,7 +1,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,43 +12,46 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
-#include "jobs/files.h"
+#include "jobs/files_private.h"
 
+#define JOURNAL	  "journal"
 #define DIR_MODE  0750
 #define FILE_MODE 0640		      /* nginx reads them, by its group */
 #define REREAD	  ((size_t)64 * 1024) /* on the stack: threads have 512 KiB */
 #define ROOM_MS	  1000 /* how long an answer about free space holds */
 
-#define DIR_MAX	  3800
 #define PATH_MOST 4096
-
-struct files {
-	char *root;
-	int64_t min_free;
-	atomic_llong asked_at; /* monotonic ms of the last statvfs */
-	atomic_bool room;
-};
 
 struct file_sink {
 	struct files *files;
 	char job[ID_SIZE];
-	char dir[DIR_MAX];
+	char dir[FILES_DIR_MAX];
 	char path[PATH_MOST]; /* "": there is no file yet */
 	struct buf memory;    /* all of it, while there is none */
 	int fd;
 	int error; /* errno of the first failure; EFBIG: past the ceiling */
 	int64_t size, max;
-	struct digest *digest; /* of what is in the file */
+	struct digest *digest;		   /* of what is in the file */
+	unsigned char sha256[DIGEST_SIZE]; /* in the end */
 };
 
 struct files *files_open(const char *root, int64_t min_free_bytes,
 			 struct problem *why)
 {
+	struct journal *journal;
+	char path[PATH_MOST];
 	struct files *f;
 
 	if (!file_make_buckets(root, DIR_MODE, why))
 		return NULL;
+	(void)snprintf(path, sizeof(path), "%s/" JOURNAL, root);
+	journal = journal_open(path, why);
+	if (journal == NULL || !file_sync_dir(root, why)) {
+		journal_close(journal);
+		return NULL;
+	}
 	f = mem_alloc(sizeof(*f));
+	f->journal = journal;
 	f->root = mem_strdup(root);
 	f->min_free = min_free_bytes;
 	atomic_init(&f->asked_at, INT64_MIN / 2);
@@ -61,8 +63,14 @@ void files_close(struct files *f)
 {
 	if (f == NULL)
 		return;
+	journal_close(f->journal);
 	free(f->root);
 	free(f);
+}
+
+struct journal *files_journal(struct files *f)
+{
+	return f->journal;
 }
 
 bool files_have_room(struct files *f)
@@ -86,15 +94,15 @@ bool files_have_room(struct files *f)
 
 /* The bucket's folder; false for an id that is not of our making. */
 static bool bucket_dir(const struct files *f, const char *job,
-		       char out[DIR_MAX])
+		       char out[FILES_DIR_MAX])
 {
 	int n;
 
 	if (!id_valid(job))
 		return false;
-	n = snprintf(out, DIR_MAX, "%s/%.*s", f->root, BUCKET_LEN,
+	n = snprintf(out, FILES_DIR_MAX, "%s/%.*s", f->root, BUCKET_LEN,
 		     job + BUCKET_AT);
-	return n > 0 && n < DIR_MAX;
+	return n > 0 && n < FILES_DIR_MAX;
 }
 
 static bool name_valid(const char *name)
@@ -121,12 +129,12 @@ bool files_path(const char *job, const char *name, char out[FILES_PATH_MAX])
 
 int files_scratch(struct files *f, struct problem *why)
 {
-	char path[DIR_MAX];
+	char path[FILES_DIR_MAX];
 	int fd = open(f->root, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
 	/* Some file systems have no unnamed files. */
 	if (fd < 0 && snprintf(path, sizeof(path), "%s/.scratch-XXXXXX",
-			       f->root) < DIR_MAX) {
+			       f->root) < FILES_DIR_MAX) {
 		fd = mkostemp(path, O_CLOEXEC);
 		if (fd >= 0)
 			unlink(path);
@@ -325,12 +333,30 @@ static bool sync_now(struct file_sink *s, struct problem *why)
 	return file_sync_dir(s->dir, why);
 }
 
+static void put_record(struct file_sink *s, const char *name, struct buf *to)
+{
+	struct journal_record r = {.name = name,
+				   .bytes = buf_str(&s->memory),
+				   .n = (size_t)s->size};
+
+	memcpy(r.job, s->job, sizeof(r.job));
+	memcpy(r.sha256, s->sha256, sizeof(r.sha256));
+	if ((int64_t)s->memory.len == s->size)
+		journal_put(&r, to);
+	else
+		to->over = true; /* it is in its file, and not so small */
+}
+
 /* Takes the descriptor, or says that it must be synced now. */
-static bool put_off(struct file_sink *s, struct files_unsynced *later)
+static bool put_off(struct file_sink *s, const char *name,
+		    struct files_unsynced *later)
 {
 	if (later == NULL || s->size > FILES_UNSYNCED_BYTES ||
 	    later->count == FILES_UNSYNCED_MAX)
 		return false;
+	if (later->count == 0)
+		buf_init(&later->records, FILES_RECORDS_MAX);
+	put_record(s, name, &later->records);
 	memcpy(later->folder, s->job + BUCKET_AT, BUCKET_LEN);
 	later->folder[BUCKET_LEN] = '\0';
 	later->fds[later->count++] = s->fd;
@@ -350,27 +376,25 @@ static bool settle(struct file_sink *s, const char *name,
 	if (s->error != 0)
 		return problem_set(why, PROBLEM_INTERNAL, s->path, "%s",
 				   strerror(s->error));
+	if (s->digest == NULL)
+		digest_sha256(buf_str(&s->memory), s->memory.len, s->sha256);
+	else
+		digest_end(s->digest, s->sha256);
+	s->digest = NULL;
 	return give_name(s, name, why) &&
-	       (put_off(s, later) || sync_now(s, why));
+	       (put_off(s, name, later) || sync_now(s, why));
 }
 
 bool file_sink_commit_later(struct file_sink *s, const char *name,
 			    struct files_unsynced *later, int64_t *size,
 			    char sha256[DIGEST_HEX_SIZE], struct problem *why)
 {
-	unsigned char digest[DIGEST_SIZE];
-
 	if (!settle(s, name, later, why)) {
 		file_sink_abort(s);
 		return false;
 	}
 	*size = s->size;
-	if (s->digest == NULL)
-		digest_sha256(buf_str(&s->memory), s->memory.len, digest);
-	else
-		digest_end(s->digest, digest);
-	s->digest = NULL;
-	digest_hex(digest, sha256);
+	digest_hex(s->sha256, sha256);
 	sink_free(s);
 	return true;
 }
@@ -379,50 +403,6 @@ bool file_sink_commit(struct file_sink *s, const char *name, int64_t *size,
 		      char sha256[DIGEST_HEX_SIZE], struct problem *why)
 {
 	return file_sink_commit_later(s, name, NULL, size, sha256, why);
-}
-
-void files_unsynced_drop(struct files_unsynced *u)
-{
-	while (u->count > 0)
-		close(u->fds[--u->count]);
-}
-
-/* The folder of one of the list, unless an earlier one has had it synced. */
-static void sync_folder(struct files *f, const struct files_unsynced *list,
-			struct files_unsynced *u)
-{
-	struct problem why = {0};
-	char path[DIR_MAX];
-
-	for (; list != u; list = list->next)
-		if (strcmp(list->folder, u->folder) == 0) {
-			u->failed = u->failed || list->failed;
-			return;
-		}
-	snprintf(path, sizeof(path), "%s/%s", f->root, u->folder);
-	if (!file_sync_dir(path, &why))
-		u->failed = true;
-}
-
-/*
- * All are handed to the disk first: it takes them at the same time, and their
- * places are known by then to the first sync, whose commit of the journal is
- * the only one. The others find nothing to do but wait for their bytes.
- */
-void files_sync(struct files *f, struct files_unsynced *list)
-{
-	for (struct files_unsynced *u = list; u != NULL; u = u->next)
-		for (unsigned i = 0; i < u->count; i++)
-			(void)sync_file_range(u->fds[i], 0, 0,
-					      SYNC_FILE_RANGE_WRITE);
-	for (struct files_unsynced *u = list; u != NULL; u = u->next)
-		for (unsigned i = 0; i < u->count; i++)
-			if (fsync(u->fds[i]) != 0)
-				u->failed = true;
-	for (struct files_unsynced *u = list; u != NULL; u = u->next)
-		sync_folder(f, list, u);
-	for (struct files_unsynced *u = list; u != NULL; u = u->next)
-		files_unsynced_drop(u);
 }
 
 bool files_exists(struct files *f, const char *job, const char *name)
@@ -436,6 +416,22 @@ bool files_exists(struct files *f, const char *job, const char *name)
 	return lstat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+bool files_holds(struct files *f, const char *job, const char *name,
+		 const void *bytes, size_t n)
+{
+	char path[PATH_MOST], below[FILES_PATH_MAX], *there;
+	bool same;
+	size_t len;
+
+	if (!files_path(job, name, below))
+		return false;
+	(void)snprintf(path, sizeof(path), "%s/%s", f->root, below);
+	there = file_read(path, n, &len, NULL);
+	same = there != NULL && len == n && memcmp(there, bytes, n) == 0;
+	free(there);
+	return same;
+}
+
 /* Is it a file of that job, also one that was never finished? */
 static bool belongs(const char *entry, const char *job)
 {
@@ -445,7 +441,7 @@ static bool belongs(const char *entry, const char *job)
 
 bool files_remove_job(struct files *f, const char *job, struct problem *why)
 {
-	char path[DIR_MAX];
+	char path[FILES_DIR_MAX];
 	struct dirent *entry;
 	bool done = true;
 	DIR *dir;
@@ -468,6 +464,17 @@ bool files_remove_job(struct files *f, const char *job, struct problem *why)
 	return done;
 }
 
+/* It may be in the journal only, under the first job's name. */
+static bool sync_at(int dir, const char *entry)
+{
+	int fd = openat(dir, entry, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool good = fd >= 0 && fsync(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
 /* entry is "<from>-<name>"; it gets the other job's id before the name. */
 static bool share_one(int from, int to, const char *entry, const char *job,
 		      struct problem *why)
@@ -478,6 +485,9 @@ static bool share_one(int from, int to, const char *entry, const char *job,
 	if (!name_valid(name))
 		return true; /* not finished */
 	snprintf(target, sizeof(target), "%s-%s", job, name);
+	if (!sync_at(from, entry))
+		return problem_set(why, PROBLEM_INTERNAL, entry, "%s",
+				   strerror(errno));
 	if (linkat(from, entry, to, target, 0) == 0 || errno == EEXIST)
 		return true;
 	return problem_set(why, PROBLEM_INTERNAL, entry, "%s", strerror(errno));
@@ -486,7 +496,7 @@ static bool share_one(int from, int to, const char *entry, const char *job,
 bool files_share_job(struct files *f, const char *from, const char *to,
 		     struct problem *why)
 {
-	char source[DIR_MAX], target[DIR_MAX];
+	char source[FILES_DIR_MAX], target[FILES_DIR_MAX];
 	struct dirent *entry;
 	bool done = true;
 	DIR *dir;

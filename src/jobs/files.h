@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/digest.h"
 #include "base/problem.h"
 
@@ -64,22 +65,26 @@ void file_sink_abort(struct file_sink *s);
 
 /*
  * Files of one job that have their names and might still be lost by a power
- * cut. Small ones gather here; the store syncs those of all jobs that end
- * together before it commits their ends, as one commit of the file system's
- * journal serves them all. It belongs to one thread, but for a call of
- * store_succeed(), which lends it to the store. Zeroed, it is empty.
+ * cut. Small ones gather here; the store makes those of all jobs that end
+ * together durable before it commits their ends. Where they are very small
+ * their bytes go into the journal (jobs/journal.h), with one sync for all; the
+ * others are synced, as one commit of the file system's journal serves them
+ * all. It belongs to one thread, but for a call of store_succeed(), which lends
+ * it to the store. Zeroed, it is empty.
  */
 #define FILES_UNSYNCED_MAX   8
-#define FILES_UNSYNCED_BYTES ((int64_t)1 << 20) /* of one; larger: at once */
+#define FILES_UNSYNCED_BYTES ((int64_t)1 << 20)	 /* of one; larger: at once */
+#define FILES_RECORDS_MAX    ((size_t)32 * 1024) /* of one job */
 struct files_unsynced {
 	struct files_unsynced *next; /* for files_sync() */
 	char folder[3];
 	unsigned count;
 	int fds[FILES_UNSYNCED_MAX];
-	bool failed; /* a sync did: the files must not be relied on */
+	struct buf records; /* all of them for the journal; or it is over */
+	bool failed;	    /* a sync did: the files must not be relied on */
 };
 
-/* Like file_sink_commit(), but what is small is synced by files_sync(). All of
+/* Like file_sink_commit(), but what is small is left to files_sync(). All of
  * one `later` are of one job. */
 MUST_USE bool file_sink_commit_later(struct file_sink *s, const char *name,
 				     struct files_unsynced *later,
@@ -91,6 +96,8 @@ MUST_USE bool file_sink_commit_later(struct file_sink *s, const char *name,
 void files_sync(struct files *f, struct files_unsynced *list);
 /* For files that are of no use after all. */
 void files_unsynced_drop(struct files_unsynced *u);
+/* For the janitor and jobs/recover.c. */
+struct journal *files_journal(struct files *f);
 
 /* "ab/0193…-image.png" for X-Accel-Redirect; false for a name or id that is
  * not of our making. */
@@ -98,9 +105,12 @@ void files_unsynced_drop(struct files_unsynced *u);
 MUST_USE bool files_path(const char *job, const char *name,
 			 char out[FILES_PATH_MAX]);
 bool files_exists(struct files *f, const char *job, const char *name);
+/* Whether it is there with just these bytes. */
+bool files_holds(struct files *f, const char *job, const char *name,
+		 const void *bytes, size_t n);
 MUST_USE bool files_remove_job(struct files *f, const char *job,
 			       struct problem *why);
-/* Hard links every file of one job as one of another (run.reuse). */
+/* Hard links every file of one job as one of another (run.reuse), durable. */
 MUST_USE bool files_share_job(struct files *f, const char *from, const char *to,
 			      struct problem *why);
 /* True while the disk has min_free left; looked at often, so it is cheap (one

@@ -149,6 +149,48 @@ static bool give(const char *job, const char *name, size_t n,
 	       size == (int64_t)n;
 }
 
+static ino_t journal(void)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/journal", r.root);
+	return inode(path);
+}
+
+/* So small that the journal takes it, and too large for that. */
+enum { TINY = 5000, SMALL = 40000 };
+
+static void tiny_ones_in_the_journal(void)
+{
+	struct files_unsynced later = {0};
+	struct job mine = running();
+	ino_t a, wal = write_ahead_log();
+
+	forget_syncs();
+	ok(give(mine.id, "a.bin", 0, &later) &&
+		   give(mine.id, "b.bin", TINY, &later),
+	   "two tiny files");
+	a = inode_of(mine.id, "b.bin");
+	ok(store_succeed(r.store, mine.id, mine.prompt_id, "{}", &later) &&
+		   rig_phase(&r, mine.id) == PHASE_SUCCEEDED,
+	   "the job ends");
+	ok(synced(a) == SYNCS_MAX && synced(folder_of(mine.id)) == SYNCS_MAX &&
+		   synced_from(synced(journal()), wal) < SYNCS_MAX,
+	   "the journal is synced before it, and not the files");
+	ok(later.count == 0 && !later.failed, "nothing is left to do");
+
+	mine = running();
+	broken = journal();
+	rig_must(give(mine.id, "a.bin", TINY, &later));
+	a = inode_of(mine.id, "a.bin");
+	forget_syncs();
+	ok(store_succeed(r.store, mine.id, mine.prompt_id, "{}", &later) &&
+		   synced(a) < synced(folder_of(mine.id)) &&
+		   synced_from(synced(folder_of(mine.id)), wal) < SYNCS_MAX,
+	   "a journal that cannot be written: the file is synced");
+	broken = 0;
+}
+
 static void files_before_their_end(void)
 {
 	struct files_unsynced later = {0};
@@ -157,7 +199,7 @@ static void files_before_their_end(void)
 
 	forget_syncs();
 	ok(give(mine.id, "a.bin", 10, &later) &&
-		   give(mine.id, "b.bin", 5000, &later),
+		   give(mine.id, "b.bin", SMALL, &later),
 	   "two small files");
 	a = inode_of(mine.id, "a.bin");
 	b = inode_of(mine.id, "b.bin");
@@ -211,7 +253,7 @@ static void one_folder_once(void)
 	for (unsigned i = 0; i < 3; i++) {
 		snprintf(ids[i], ID_SIZE, "0190b%da2-0000-7000-8000-%012u",
 			 i == 2, i);
-		rig_must(give(ids[i], "a.bin", 1, &u[i]));
+		rig_must(give(ids[i], "a.bin", SMALL, &u[i]));
 		u[i].next = list;
 		list = &u[i];
 	}
@@ -223,7 +265,7 @@ static void one_folder_once(void)
 	for (unsigned i = 0; i < 3; i++) {
 		snprintf(ids[i], ID_SIZE, "0190b0a%u-0000-7000-8000-%012u",
 			 i / 2, i);
-		rig_must(give(ids[i], "b.bin", 1, &u[i]));
+		rig_must(give(ids[i], "b.bin", SMALL, &u[i]));
 	}
 	forget_syncs();
 	files_sync(r.files, list);
@@ -237,7 +279,7 @@ static void a_sync_that_fails(void)
 	struct files_unsynced later = {0}, fine = {0};
 	struct job mine = running(), other;
 
-	rig_must(give(mine.id, "a.bin", 1, &later));
+	rig_must(give(mine.id, "a.bin", SMALL, &later));
 	broken = inode_of(mine.id, "a.bin");
 	ok(!store_succeed(r.store, mine.id, mine.prompt_id, "{}", &later) &&
 		   later.failed && later.count == 0,
@@ -245,7 +287,7 @@ static void a_sync_that_fails(void)
 	ok(rig_phase(&r, mine.id) != PHASE_SUCCEEDED, "nor in the database");
 	broken = folder_of(mine.id);
 	later.failed = false;
-	rig_must(give(mine.id, "b.bin", 1, &later));
+	rig_must(give(mine.id, "b.bin", SMALL, &later));
 	ok(!store_succeed(r.store, mine.id, mine.prompt_id, "{}", &later) &&
 		   later.failed,
 	   "nor where the folder cannot");
@@ -262,6 +304,7 @@ int main(void)
 	umask(0027);
 	rig_folder(&r);
 	rig_open(&r);
+	tiny_ones_in_the_journal();
 	files_before_their_end();
 	large_files_at_once();
 	one_folder_once();

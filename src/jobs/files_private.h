@@ -1,0 +1,20 @@
+#ifndef JOBS_FILES_PRIVATE_H
+#define JOBS_FILES_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include "jobs/files.h"
+#include "jobs/journal.h"
+
+/* What files.c and files_sync.c share. */
+#define FILES_DIR_MAX 3800
+
+struct files {
+	char *root;
+	int64_t min_free;
+	struct journal *journal;
+	atomic_llong asked_at; /* monotonic ms of the last statvfs */
+	atomic_bool room;
+};
+
+#endif

@@ -1,0 +1,19 @@
+#ifndef JOBS_RECOVER_H
+#define JOBS_RECOVER_H
+
+#include "base/attr.h"
+#include "base/problem.h"
+#include "jobs/files.h"
+#include "jobs/store.h"
+
+/*
+ * After a crash, before anybody else works with files or jobs: outputs that a
+ * job promises and that the disk has lost are written again from the journal,
+ * which is empty then. The rows are the truth: what none asks for, by its name
+ * and its SHA-256, is left alone. May run any number of times. False: an output
+ * is lost for now; the journal stays, and the daemon must not begin.
+ */
+MUST_USE bool recover_files(struct files *f, struct store *s,
+			    struct problem *why);
+
+#endif
