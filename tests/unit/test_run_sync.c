@@ -4,11 +4,11 @@
 
 #include "run_rig.h"
 
-/* A disk that takes an output and cannot make it durable. Stands in for the C
- * library's call. */
+/* A disk that takes an output, and the journal with its bytes, and can make
+ * neither durable. Stands in for the C library's calls. */
 static atomic_bool broken;
 
-int fsync(int fd)
+static bool fails(int fd)
 {
 	char link[64], path[256];
 	ssize_t n;
@@ -16,11 +16,18 @@ int fsync(int fd)
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	n = readlink(link, path, sizeof(path) - 1);
 	path[n > 0 ? n : 0] = '\0';
-	if (atomic_load(&broken) && strstr(path, "/files/") != NULL) {
-		errno = EIO;
-		return -1;
-	}
-	return (int)syscall(SYS_fsync, fd);
+	errno = EIO;
+	return atomic_load(&broken) && strstr(path, "/files/") != NULL;
+}
+
+int fsync(int fd)
+{
+	return fails(fd) ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fildes)
+{
+	return fails(fildes) ? -1 : (int)syscall(SYS_fdatasync, fildes);
 }
 
 int main(void)
