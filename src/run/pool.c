@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/aside.h"
 #include "base/clock.h"
 #include "base/fiber.h"
 #include "base/log.h"
@@ -15,6 +16,8 @@
 
 /* While stopping: how often waiting slots are woken. */
 #define WAKE_MS 20
+/* Threads for large outputs: as many as work on request bodies. */
+#define ASIDE_THREADS 2
 
 struct pool {
 	struct shared shared;
@@ -201,6 +204,7 @@ static void start_slots(struct pool *p)
 {
 	struct fiber_task *tasks = mem_array(p->slot_count, sizeof(tasks[0]));
 
+	p->shared.aside = aside_start(ASIDE_THREADS);
 	for (size_t i = 0; i < p->slot_count; i++)
 		tasks[i] = (struct fiber_task){slot_run, &p->slots[i]};
 	p->carrier = carrier_start("slots", tasks, p->slot_count);
@@ -284,6 +288,7 @@ void pool_end(struct pool *p, int64_t ms)
 			log_event(LOG_WARN, "pool.still_stopping", NULL);
 	}
 	carrier_join(p->carrier);
+	aside_stop(sh->aside);
 	ws_stop(sh->ws);
 	health_stop(sh->health);
 	janitor_stop(p->janitor);

@@ -25,6 +25,7 @@
 #include "run/progress.h"
 #include "run/prompt.h"
 
+struct aside;
 struct convert;
 struct health;
 struct input_file;
@@ -39,6 +40,7 @@ struct shared {
 	struct ws *ws;
 	struct health *health;
 	struct convert *convert;
+	struct aside *aside; /* for what would hold up other slots */
 	struct backend *backends;
 	size_t backend_count;
 
