@@ -1,6 +1,9 @@
 #include "base/web_hub.h"
 
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -13,6 +16,8 @@ struct hub {
 	CURLM *multi;
 	struct timer timer; /* when curl wants to be called */
 	long users;
+	struct socket **sockets; /* by descriptor */
+	size_t socket_cap;
 };
 
 /* One transfer; on its fiber's stack. */
@@ -22,10 +27,15 @@ struct run {
 	CURLcode result;
 };
 
-/* A descriptor of curl's. */
+/*
+ * A descriptor of curl's. That of a connection stays watched while nobody uses
+ * it, as the next call will: two calls of the system less for each of ours.
+ */
 struct socket {
 	struct carrier_watch watch;
 	struct hub *hub;
+	bool kept; /* of a connection: we are told when it is closed */
+	bool idle; /* curl does not wait for it */
 };
 
 static _Thread_local struct hub *of_carrier;
@@ -60,6 +70,10 @@ static void socket_ready(struct carrier_watch *w, uint32_t events)
 	struct socket *s = (struct socket *)w;
 	int how = 0;
 
+	if (s->idle) { /* the server has closed it; curl will see */
+		carrier_watch(w, w->fd, 0);
+		return;
+	}
 	if (events & (EPOLLIN | EPOLLHUP))
 		how |= CURL_CSELECT_IN;
 	if (events & EPOLLOUT)
@@ -69,28 +83,64 @@ static void socket_ready(struct carrier_watch *w, uint32_t events)
 	act(s->hub, w->fd, how);
 }
 
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx,
-		     void *of_socket)
+static struct socket *socket_of(struct hub *h, curl_socket_t fd)
 {
-	struct socket *s = of_socket;
-	struct hub *h = ctx;
+	size_t at = (size_t)fd, cap = h->socket_cap;
+	struct socket *s;
+
+	if (at >= cap) {
+		h->socket_cap = at + 64;
+		h->sockets = mem_resize(h->sockets, h->socket_cap * sizeof(s));
+		memset(h->sockets + cap, 0, (h->socket_cap - cap) * sizeof(s));
+	}
+	s = h->sockets[at];
+	if (s == NULL) {
+		s = h->sockets[at] = mem_alloc(sizeof(*s));
+		s->watch.ready = socket_ready;
+		s->watch.fd = fd;
+		s->hub = h;
+	}
+	return s;
+}
+
+static void forget_socket(struct socket *s)
+{
+	s->hub->sockets[s->watch.fd] = NULL;
+	carrier_watch(&s->watch, s->watch.fd, 0);
+	free(s);
+}
+
+static curl_socket_t on_open(void *ctx, curlsocktype purpose,
+			     struct curl_sockaddr *to)
+{
+	int fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+
+	(void)purpose;
+	if (fd >= 0)
+		socket_of(ctx, fd)->kept = true;
+	return fd;
+}
+
+static int on_close(void *ctx, curl_socket_t fd)
+{
+	forget_socket(socket_of(ctx, fd));
+	return close(fd);
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx,
+		     void *unused)
+{
+	struct socket *s = socket_of(ctx, fd);
 
 	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		if (s != NULL)
-			carrier_watch(&s->watch, fd, 0);
-		free(s);
-		return 0;
-	}
-	if (s == NULL) {
-		s = mem_alloc(sizeof(*s));
-		s->watch.ready = socket_ready;
-		s->hub = h;
-		must(curl_multi_assign(h->multi, fd, s) == CURLM_OK);
-	}
-	carrier_watch(&s->watch, fd,
-		      ((what & CURL_POLL_IN) ? EPOLLIN : 0u) |
-			      ((what & CURL_POLL_OUT) ? EPOLLOUT : 0u));
+	(void)unused;
+	s->idle = what == CURL_POLL_REMOVE;
+	if (!s->idle)
+		carrier_watch(&s->watch, fd,
+			      ((what & CURL_POLL_IN) ? EPOLLIN : 0u) |
+				      ((what & CURL_POLL_OUT) ? EPOLLOUT : 0u));
+	else if (!s->kept)
+		forget_socket(s);
 	return 0;
 }
 
@@ -149,6 +199,7 @@ void hub_leave(struct hub *h)
 	curl_multi_cleanup(h->multi);
 	carrier_timer_stop(&h->timer);
 	of_carrier = NULL;
+	free(h->sockets);
 	free(h);
 }
 
@@ -158,6 +209,10 @@ CURLcode hub_run(struct hub *h, CURL *easy, bool (*stop)(void *ctx), void *ctx)
 			.result = CURLE_ABORTED_BY_CALLBACK};
 
 	SET(easy, CURLOPT_PRIVATE, &r);
+	SET(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+	SET(easy, CURLOPT_OPENSOCKETDATA, h);
+	SET(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	SET(easy, CURLOPT_CLOSESOCKETDATA, h);
 	must(curl_multi_add_handle(h->multi, easy) == CURLM_OK);
 	while (!r.done && !stop(ctx))
 		(void)fiber_sleep(clock_monotonic_ms() + WEB_LOOK_MS);
