@@ -25,22 +25,31 @@ struct pool {
 	size_t slot_count;
 	size_t *first_slot;	 /* by backend; one more at the end */
 	struct carrier *carrier; /* of the slots */
+	size_t *last_heard; /* by backend: a slot of it; the events thread's */
 	struct janitor *janitor;
 	struct fetcher *fetcher; /* NULL: no file comes by URL */
 };
 
 /* ---- the events thread ---- */
 
+/* A ComfyUI runs one prompt at a time, so the slot that took its last event is
+ * asked first. */
 static void on_event(void *ctx, size_t backend, const struct event *e)
 {
 	struct pool *p = ctx;
+	size_t first = p->first_slot[backend];
+	size_t count = p->first_slot[backend + 1] - first;
+	size_t *last = &p->last_heard[backend];
 
 	if (e->prompt_id == NULL || e->prompt_id[0] == '\0')
 		return;
-	for (size_t i = p->first_slot[backend]; i < p->first_slot[backend + 1];
-	     i++) {
-		if (inbox_event(&p->slots[i].inbox, e))
+	for (size_t i = 0; i < count; i++) {
+		size_t at = (*last + i) % count;
+
+		if (inbox_event(&p->slots[first + at].inbox, e)) {
+			*last = at;
 			return;
+		}
 	}
 }
 
@@ -105,6 +114,7 @@ static void slots_init(struct pool *p)
 	size_t n = 0;
 
 	p->first_slot = mem_array(sh->backend_count + 1, sizeof(size_t));
+	p->last_heard = mem_array(sh->backend_count, sizeof(size_t));
 	for (size_t i = 0; i < sh->backend_count; i++) {
 		p->first_slot[i] = n;
 		n += sh->backends[i].slots;
@@ -158,6 +168,7 @@ void pool_free(struct pool *p)
 	box_finish(&sh->box);
 	free(sh->backends);
 	free(p->first_slot);
+	free(p->last_heard);
 	free(p->slots);
 	free(p);
 }
