@@ -321,6 +321,9 @@ static void *run(void *arg)
 
 	here = c;
 	fiber_stack_here(&c->stack);
+	for (size_t i = 0; i < c->count; i++)
+		fiber_stack_make(&c->fibers[i].stack, STACK, fiber_begin,
+				 &c->fibers[i]);
 	carrier_watch(&c->bell, c->bell.fd, EPOLLIN | EPOLLET);
 	while (c->alive > 0) {
 		give_turns(c);
@@ -347,7 +350,6 @@ struct carrier *carrier_start(const char *name, const struct fiber_task *tasks,
 
 		f->carrier = c;
 		f->task = tasks[i];
-		fiber_stack_make(&f->stack, STACK, fiber_begin, f);
 		line_up(c, f);
 	}
 	c->thread = box_thread(name, run, c);

@@ -1,6 +1,8 @@
 #ifndef BASE_FIBER_SWITCH_H
 #define BASE_FIBER_SWITCH_H
 
+#include <setjmp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <ucontext.h>
 
@@ -10,7 +12,9 @@
  * uses this.
  */
 struct fiber_stack {
-	ucontext_t context;
+	ucontext_t context; /* to begin with */
+	jmp_buf place;	    /* where it was left */
+	bool begun;
 	void *memory; /* NULL: a thread's own stack */
 	size_t size;
 	/* What the sanitizers call it. */
@@ -20,8 +24,8 @@ struct fiber_stack {
 };
 
 /* A stack on which run(arg) begins when it is gone to for the first time; it
- * must not return. Below it lies a page that nobody may touch. Aborts when
- * there is no memory. */
+ * must not return, with the signal mask of the thread that makes it. Below it
+ * lies a page that nobody may touch. Aborts when there is no memory. */
 void fiber_stack_make(struct fiber_stack *s, size_t size, void (*run)(void *),
 		      void *arg);
 /* The stack that this thread stands on, to come back to. */
