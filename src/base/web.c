@@ -245,17 +245,25 @@ static struct curl_slist *add_header(struct curl_slist *list, const char *line)
 	return list;
 }
 
+static bool has_body(const struct web_call *call)
+{
+	return call->body != NULL || call->piece_count > 0 ||
+	       strcmp(call->method, "POST") == 0 ||
+	       strcmp(call->method, "PUT") == 0;
+}
+
+/* NULL for none: of a call without a body curl adds nothing that we do not
+ * want. */
 static struct curl_slist *headers_of(const struct web_call *call)
 {
-	struct curl_slist *list = add_header(NULL, "Expect:");
-	char line[256];
+	struct curl_slist *list = NULL;
+	char line[256] = "Content-Type:";
 
-	if (call->content_type != NULL) {
-		snprintf(line, sizeof(line), "Content-Type: %s",
-			 call->content_type);
-		list = add_header(list, line);
-	} else {
-		list = add_header(list, "Content-Type:");
+	if (has_body(call)) {
+		if (call->content_type != NULL)
+			snprintf(line, sizeof(line), "Content-Type: %s",
+				 call->content_type);
+		list = add_header(add_header(NULL, "Expect:"), line);
 	}
 	for (size_t i = 0; call->headers != NULL && call->headers[i]; i++)
 		list = add_header(list, call->headers[i]);
@@ -386,9 +394,7 @@ static void set_call(struct transfer *t, char *error,
 	SET(easy, CURLOPT_WRITEDATA, t);
 	SET(easy, CURLOPT_HEADERDATA, t);
 	SET(easy, CURLOPT_PREREQDATA, t);
-	if (call->body != NULL || call->piece_count > 0 ||
-	    strcmp(call->method, "POST") == 0 ||
-	    strcmp(call->method, "PUT") == 0)
+	if (has_body(call))
 		set_body(t);
 	else if (strcmp(call->method, "HEAD") == 0)
 		SET(easy, CURLOPT_NOBODY, 1L);
@@ -453,7 +459,6 @@ static void explain(struct web_answer *a, enum web_outcome outcome,
 		    CURLcode result, const char *error)
 {
 	static const char *const words[] = {
-		[WEB_ANSWERED] = "",
 		[WEB_REFUSED] = "no connection",
 		[WEB_BROKEN] = "the connection broke",
 		[WEB_TIMED_OUT] = "no answer in time",
@@ -463,8 +468,10 @@ static void explain(struct web_answer *a, enum web_outcome outcome,
 	};
 	const char *why = error[0] ? error : curl_easy_strerror(result);
 
-	if (outcome == WEB_ANSWERED || outcome == WEB_TOO_LARGE ||
-	    outcome == WEB_STOPPED || outcome == WEB_UNREAD)
+	if (outcome == WEB_ANSWERED)
+		return;
+	if (outcome == WEB_TOO_LARGE || outcome == WEB_STOPPED ||
+	    outcome == WEB_UNREAD)
 		why = "";
 	snprintf(a->detail, sizeof(a->detail), "%s%s%s", words[outcome],
 		 *why ? ": " : "", why);
