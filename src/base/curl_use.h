@@ -2,19 +2,16 @@
 #define BASE_CURL_USE_H
 
 #include <curl/curl.h>
-#include <stdbool.h>
-#include <stdlib.h>
+
+#include "base/must.h"
 
 /*
  * What the two users of libcurl share, and nobody else: base/web.c, which talks
- * to servers of the operator, and base/fetch.c, which follows URLs of callers.
+ * to servers of the operator (with web_hub.c, where a fiber asks), and
+ * base/fetch.c, which follows URLs of callers.
  */
-static inline void must(bool ok)
-{
-	if (!ok)
-		abort(); /* out of memory, or a libcurl unlike the one built */
-}
 
+/* Fails for want of memory, or with a libcurl unlike the one built with. */
 #define SET(easy, option, value)                                               \
 	must(curl_easy_setopt(easy, option, value) == CURLE_OK)
 

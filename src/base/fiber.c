@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fiber.h"
 #include "base/fiber_switch.h"
+#include "base/must.h"
 
 /* As a thread's: see base/box.h. */
 #define STACK	((size_t)512 * 1024)
@@ -49,12 +50,6 @@ struct carrier {
 };
 
 static _Thread_local struct carrier *here;
-
-static void must(bool good)
-{
-	if (!good)
-		abort();
-}
 
 static void lock(struct carrier *c)
 {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fiber_switch.h"
+#include "base/must.h"
 
 #if defined(__has_feature)
 #define HAS(feature) __has_feature(feature)
@@ -39,12 +40,6 @@
 #define tsan_destroy(who) ((void)(who))
 #define tsan_go(who)	  ((void)(who))
 #endif
-
-static void must(int good)
-{
-	if (!good)
-		abort();
-}
 
 /* makecontext() passes ints only. */
 static void enter(unsigned run_high, unsigned run_low, unsigned arg_high,

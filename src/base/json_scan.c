@@ -1,4 +1,3 @@
-#include <endian.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -7,6 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/json_plain.h"
 #include "base/json_scan.h"
 #include "base/text.h"
 
@@ -197,23 +197,6 @@ static size_t broken_utf8(const char *text, size_t n)
 	return from;
 }
 
-#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
-
-/* How many of the eight bytes there are ASCII and no control character, quote
- * or backslash, up to the first that is. */
-static unsigned plain_bytes(const char *at)
-{
-	uint64_t x, odd;
-
-	memcpy(&x, at, sizeof(x));
-	x = le64toh(x); /* the first byte lowest: a borrow only goes up */
-	odd = (x | (x - EACH_BYTE(' ')) |
-	       ((x ^ EACH_BYTE('"')) - EACH_BYTE(1)) |
-	       ((x ^ EACH_BYTE('\\')) - EACH_BYTE(1))) &
-	      EACH_BYTE(0x80);
-	return odd == 0 ? 8 : (unsigned)__builtin_ctzll(odd) / 8;
-}
-
 /* Up to a quote, a backslash or what may not be there. No sequence of UTF-8
  * crosses one, so it is looked at by whole pieces. */
 static bool scan_piece(struct scanner *s)
@@ -222,7 +205,7 @@ static bool scan_piece(struct scanner *s)
 	unsigned n;
 
 	do {
-		n = plain_bytes(s->at);
+		n = json_plain(s->at);
 		s->at += n;
 	} while (n == 8);
 	from = s->at;

@@ -1,67 +1,67 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/json_plain.h"
 #include "base/num.h"
 #include "base/text.h"
 
-/* Eight characters that stay as they are? Each byte's upper bit is set where it
- * is none: above 0x7f, below ' ', a quote, a backslash. A byte behind such a
- * one may be taken for one, too. */
-static bool plain(const char *s)
+/* The length of what stands there as it is: an ASCII character or a sequence
+ * of UTF-8; 0: an escape has to take its place. */
+static size_t as_it_is(const char *s, size_t n)
 {
-	const uint64_t each = UINT64_C(0x0101010101010101);
-	uint64_t v;
+	unsigned char c = (unsigned char)*s;
+	size_t len = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
 
-	memcpy(&v, s, sizeof(v));
-	v |= (v - each * ' ') | ((v ^ each * '"') - each) |
-	     ((v ^ each * '\\') - each);
-	return (v & each << 7) == 0;
+	if (c < 0x80)
+		return c >= 0x20 && c != '"' && c != '\\';
+	return len <= n && text_utf8(s, len) ? len : 0;
+}
+
+static const char *escape_of(unsigned char c, char unit[7])
+{
+	static const char hex[] = "0123456789abcdef";
+
+	switch (c) {
+	case '"':
+		return "\\\"";
+	case '\\':
+		return "\\\\";
+	case '\n':
+		return "\\n";
+	case '\t':
+		return "\\t";
+	case '\r':
+		return "\\r";
+	default:
+		break;
+	}
+	/* Whatever it was, the answer stays JSON. */
+	if (c >= 0x80)
+		return "\xEF\xBF\xBD";
+	memcpy(unit, "\\u00", 4);
+	unit[4] = hex[c >> 4];
+	unit[5] = hex[c & 15];
+	unit[6] = '\0';
+	return unit;
 }
 
 void json_escape(struct buf *to, const char *s, size_t n)
 {
-	static const char hex[] = "0123456789abcdef";
 	size_t from = 0;
+	char unit[7];
 
 	for (size_t i = 0; i < n;) {
-		unsigned char c = (unsigned char)s[i];
-		char unit[7] = "\\u00";
-		const char *escape = unit;
-		size_t len = 1;
+		size_t len = n - i >= 8 ? json_plain(s + i) : 0;
 
-		if (n - i >= 8 && plain(s + i)) {
-			i += 8;
+		if (len == 0)
+			len = as_it_is(s + i, n - i);
+		if (len > 0) {
+			i += len;
 			continue;
-		}
-		if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
-			i++;
-			continue;
-		}
-		if (c >= 0x80) {
-			len = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
-			if (len <= n - i && text_utf8(s + i, len)) {
-				i += len;
-				continue;
-			}
-			/* Whatever it was, the answer stays JSON. */
-			len = 1;
-			escape = "\xEF\xBF\xBD";
-		} else if (c == '"' || c == '\\') {
-			escape = c == '"' ? "\\\"" : "\\\\";
-		} else if (c == '\n') {
-			escape = "\\n";
-		} else if (c == '\t') {
-			escape = "\\t";
-		} else if (c == '\r') {
-			escape = "\\r";
-		} else {
-			unit[4] = hex[c >> 4];
-			unit[5] = hex[c & 15];
 		}
 		buf_add(to, s + from, i - from);
-		buf_adds(to, escape);
-		i += len;
-		from = i;
+		buf_adds(to, escape_of((unsigned char)s[i], unit));
+		from = ++i;
 	}
 	buf_add(to, s + from, n - from);
 }

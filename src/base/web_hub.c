@@ -1,5 +1,6 @@
 #include "base/web_hub.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
