@@ -26,7 +26,7 @@ struct aside {
 	bool closing;
 };
 
-static void wait(struct aside *a)
+static void look_again(struct aside *a)
 {
 	(void)box_wait(&a->box, clock_monotonic_ms() + LOOK_MS);
 }
@@ -51,7 +51,7 @@ static void *run(void *arg)
 		struct errand *e = take(a);
 
 		if (e == NULL) {
-			wait(a);
+			look_again(a);
 			continue;
 		}
 		box_unlock(&a->box);
@@ -97,12 +97,10 @@ void aside_do(struct aside *a, void (*work)(void *ctx), void *ctx)
 	struct errand e = {.work = work, .ctx = ctx};
 
 	box_lock(&a->box);
-	/* It leaves the list before this returns. */
-	/* cppcheck-suppress autoVariables */
 	*a->last = &e;
 	a->last = &e.next;
 	box_wake(&a->box);
 	while (!e.done)
-		wait(a);
+		look_again(a);
 	box_unlock(&a->box);
 }

@@ -10,8 +10,10 @@
 /*
  * Fibers: functions with a stack of their own that take turns on one thread,
  * the carrier. Each is written from top to bottom, as a thread's function is,
- * and gives way where it waits: in box_wait(), web_do(), fiber_readable(). So
- * many can wait at once, and one that is woken costs no switch of threads.
+ * and gives way where it waits: in box_wait(), web_do(), aside_do(),
+ * fiber_readable(), fiber_pause(). So many can wait at once, and one that is
+ * woken costs no switch of threads. The slots are fibers (run/pool.c starts
+ * their carrier); all other threads are plain ones.
  *
  * What does not wait in one of these ways holds up all fibers of the carrier:
  * long work goes aside (base/aside.h). A lock must not be held while a fiber
@@ -28,8 +30,10 @@ struct fiber_task {
 	void *arg;
 };
 
-/* A thread of that name which runs these, until all have returned. Aborts when
- * the system has no thread, memory or descriptor left (only at start). */
+/* A thread of that name (at most 15 characters) which runs these, until all
+ * have returned; each has a stack of 512 KiB. The array is copied, the args are
+ * borrowed. Aborts when the system has no thread, memory or descriptor left
+ * (only at start). */
 struct carrier *carrier_start(const char *name, const struct fiber_task *tasks,
 			      size_t count);
 /* Waits for its end, and frees it. */
@@ -60,10 +64,12 @@ struct carrier_watch {
 	uint32_t events; /* 0: not watched */
 };
 
-/* events 0: not any more. What was reported in the same round may still come
- * for another watch, never for this one. Aborts when the kernel has no memory
- * left for it. */
+/* *w is the caller's, zeroed but for `ready`, and stays where it is while it is
+ * watched. events 0: not any more. What was reported in the same round may
+ * still come for another watch, never for this one. Aborts when the kernel has
+ * no memory left for it. */
 void carrier_watch(struct carrier_watch *w, int fd, uint32_t events);
+/* *t is the caller's likewise; `fire` is called at CLOCK_MONOTONIC ms at_ms. */
 void carrier_timer(struct timer *t, int64_t at_ms);
 void carrier_timer_stop(struct timer *t);
 

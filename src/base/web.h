@@ -13,7 +13,8 @@
  * HTTP requests with a deadline to servers that the operator named, for those
  * that may wait for an answer: the threads health and keys, the fibers of
  * slots. One struct web for each, made and used there; connections to the
- * servers are kept open between calls.
+ * servers are kept open between calls, by each thread its own, by the fibers of
+ * a carrier together (web_hub.h).
  *
  * No proxy from the environment, no redirects, http and https only, no
  * `Expect`, no signals.

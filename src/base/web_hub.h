@@ -13,7 +13,8 @@ struct hub;
 
 #define WEB_LOOK_MS 200 /* how often stop() is asked while nothing comes */
 
-/* The hub of the carrier that this fiber runs on, made by the first to ask. */
+/* The hub of the carrier that this fiber runs on, made by the first to ask. It
+ * keeps two connections open for each that has taken it. */
 struct hub *hub_take(void);
 void hub_leave(struct hub *h); /* freed by the last */
 

@@ -10,8 +10,8 @@
 /*
  * Files into ComfyUI's input folder, where LoadImage, LoadImageMask, LoadAudio,
  * LoadVideo and their like find them: all take "subfolder/name" (s24) and none
- * of the bytes are looked at before (s22). Called by a slot, like the
- * rest of the client.
+ * of the bytes are looked at before (s22). Called by a slot, like the rest of
+ * the client.
  */
 
 /*

@@ -9,12 +9,12 @@
 #include <sys/uio.h>
 
 #include "base/arena.h"
+#include "base/timers.h"
 #include "http/body.h"
 #include "http/exchange.h"
 #include "http/fastcgi.h"
 #include "http/frames.h"
 #include "http/server.h"
-#include "base/timers.h"
 
 /*
  * What the files of http/ share and nobody else sees. A server has

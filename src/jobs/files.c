@@ -17,7 +17,7 @@
 #define JOURNAL	  "journal"
 #define DIR_MODE  0750
 #define FILE_MODE 0640		      /* nginx reads them, by its group */
-#define REREAD	  ((size_t)64 * 1024) /* on the stack: threads have 512 KiB */
+#define REREAD	  ((size_t)64 * 1024) /* on the stack: it has 512 KiB */
 #define ROOM_MS	  1000 /* how long an answer about free space holds */
 
 #define PATH_MOST 4096

@@ -12,11 +12,12 @@
 
 /*
  * Output files on disk: ROOT/<two of id>/<job id>-<name>. Names are ours. A
- * file is named and synced with its folder before the job's end is stored, and
- * nobody looks at it before that, so it is there whole or not at all. What a
- * crash leaves of a job that has not ended is written anew by its next attempt,
- * or goes with the job. A job has no folder of its own: making one would cost
- * more than its file. Any thread; each file has one writer.
+ * file has its name and is durable (synced with its folder, or in the journal)
+ * before the job's end is stored, and nobody looks at it before that, so it is
+ * there whole or not at all. What a crash leaves of a job that has not ended is
+ * written anew by its next attempt, or goes with the job. A job has no folder
+ * of its own: making one would cost more than its file. Any thread; each file
+ * has one writer.
  *
  * The folder is named by the time in the job's id (bits 16 to 23 of its
  * milliseconds): jobs of the same minute share one, so that one sync serves
@@ -69,7 +70,7 @@ void file_sink_abort(struct file_sink *s);
  * together durable before it commits their ends. Where they are very small
  * their bytes go into the journal (jobs/journal.h), with one sync for all; the
  * others are synced, as one commit of the file system's journal serves them
- * all. It belongs to one thread, but for a call of store_succeed(), which lends
+ * all. It belongs to one slot, but for a call of store_succeed(), which lends
  * it to the store. Zeroed, it is empty.
  */
 #define FILES_UNSYNCED_MAX   8
@@ -96,7 +97,7 @@ MUST_USE bool file_sink_commit_later(struct file_sink *s, const char *name,
 void files_sync(struct files *f, struct files_unsynced *list);
 /* For files that are of no use after all. */
 void files_unsynced_drop(struct files_unsynced *u);
-/* For the janitor and jobs/recover.c. */
+/* For the janitor and jobs/recover.c; it stays the files'. */
 struct journal *files_journal(struct files *f);
 
 /* "ab/0193…-image.png" for X-Accel-Redirect; false for a name or id that is

@@ -111,7 +111,8 @@ struct upload {
 void store_add_upload(struct store *s, const struct upload *u,
 		      int64_t owner_max_bytes, store_done *done, void *ctx);
 
-/* ---- the running half: blocking until committed ---- */
+/* ---- the running half: blocking until committed, but for store_claim() and
+ * store_note(); a fiber gives way meanwhile ---- */
 
 struct store_claim {
 	const char *backend; /* its name */

@@ -24,7 +24,7 @@
  * transaction is open and settled after it.
  */
 
-/* One thing to do. Made by a caller's thread, queued, applied by the store
+/* One thing to do. Made by a caller, queued, applied by the store
  * thread within a transaction, then finished after it. */
 struct op {
 	struct op *next;
@@ -62,9 +62,10 @@ struct note {
 	bool used; /* by this transaction: written, or overtaken by an end */
 };
 
-/* What a thread waits on for the store thread's word. The store keeps them and
- * frees none before it closes: so the word is given first and the thread woken
- * then, without the lock that it would run into. */
+/* What a slot's fiber, or a thread, waits on for the store thread's word. The
+ * store keeps them and frees none before it closes: so the word is given first
+ * and the one who waits is woken then, without the lock that he would run into.
+ */
 struct waiter {
 	struct waiter *next; /* while nobody uses it; under the store's lock */
 	struct box box;	     /* guards what follows */
@@ -141,7 +142,8 @@ void store_tell(struct store *s, const char *id, enum phase phase,
 void store_tell_ended(struct store *s, const struct job *job,
 		      bool cancel_asked);
 
-/* store_waiter.c */
+/* store_waiter.c. One is taken for each word that is waited for, given back
+ * when it has come. */
 struct waiter *waiter_take(struct store *s);
 void waiter_give(struct store *s, struct waiter *w);
 void waiter_tell(struct waiter *w, bool good); /* the store thread, once */
@@ -149,8 +151,8 @@ void waiter_tell(struct waiter *w, bool good); /* the store thread, once */
 bool waiter_await(struct waiter *w, int64_t until_ms, bool *good);
 void waiters_free(struct store *s);
 
-/* store_work.c: what the running half does to a job; its thread waits for the
- * commit. The texts are the caller's. */
+/* store_work.c: what the running half does to a job; who asks waits for the
+ * commit (a fiber gives way). The texts are the caller's. */
 struct work {
 	struct op op;
 	const char *id, *prompt_id;

@@ -21,7 +21,7 @@ struct waiter *waiter_take(struct store *s)
 	return w;
 }
 
-/* The last that a thread does with the store: a close may wait for it. */
+/* The last that anybody does with the store: a close may wait for it. */
 void waiter_give(struct store *s, struct waiter *w)
 {
 	box_lock(&s->box);
@@ -33,8 +33,8 @@ void waiter_give(struct store *s, struct waiter *w)
 	box_unlock(&s->box);
 }
 
-/* By the time of the wake-up another thread may wait here: it looks, and
- * waits on. */
+/* By the time of the wake-up somebody else may wait here: he looks, and waits
+ * on. */
 void waiter_tell(struct waiter *w, bool good)
 {
 	box_lock(&w->box);

@@ -9,7 +9,7 @@
 /*
  * The graph of a job as a graph: what a node is, and what stands behind it.
  * Parsed only for jobs that need it (those that take long enough to show
- * progress, those whose graph was refused in part). One thread.
+ * progress, those whose graph was refused in part). One slot.
  *
  *	{"3":{"class_type":"KSampler","inputs":{"steps":20,"model":["4",0]}}}
  */

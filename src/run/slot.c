@@ -137,7 +137,7 @@ static void job_end(struct slot *s)
 	if (p == PHASE_SUCCEEDED)
 		backend_ran_well(s->backend);
 	files_unsynced_drop(&s->unsynced);
-	if (s->folder && phase_final(p) && p != PHASE_SUCCEEDED)
+	if (s->has_files && phase_final(p) && p != PHASE_SUCCEEDED)
 		remove_files(s);
 	if (phase_final(p))
 		log_event(LOG_INFO, "job.ended", "job", s->job.id, "backend",
@@ -203,7 +203,7 @@ static bool claim(struct slot *s)
 	arena_init(&s->ahead.arena);
 	s->ahead.job = (struct job){0};
 	s->resumed = got && strcmp(s->ahead.prompt_id, s->job.prompt_id) != 0;
-	s->folder = s->resumed || s->job.attempts > 1;
+	s->has_files = s->resumed || s->job.attempts > 1;
 	return got;
 }
 
@@ -222,7 +222,7 @@ static void between_jobs(struct slot *s)
 	s->outputs = s->problem = s->detail = s->text = NULL;
 	s->inputs = NULL;
 	s->input_count = 0;
-	s->folder = false;
+	s->has_files = false;
 }
 
 void slot_run(void *arg)

@@ -1,7 +1,6 @@
 #ifndef RUN_SLOT_H
 #define RUN_SLOT_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,7 +62,9 @@ struct shared {
 
 /*
  * A fiber that carries one job at a time from its claim to its end. What
- * follows the inbox belongs to that fiber alone.
+ * follows the inbox belongs to that fiber alone; but `unsynced`, the texts
+ * and `ahead` are lent to the store while it is asked. All fibers of a pool are
+ * on one thread, "slots" (base/fiber.h): what takes long goes to `aside`.
  */
 struct slot {
 	struct shared *shared;
@@ -104,8 +105,8 @@ struct slot {
 	bool put_again;	     /* … after its files were uploaded again */
 	bool prompt_tried;
 	bool have_history;
-	bool folder;  /* there may be one with files of this job */
-	bool counted; /* for a release */
+	bool has_files; /* there may be some of this job on disk */
+	bool counted;	/* for a release */
 };
 
 /* A fiber's task; arg: the slot. */

@@ -108,7 +108,7 @@ static struct file_sink *begin(struct slot *s)
 	struct file_sink *sink = files_begin(s->shared->files, s->job.id,
 					     s->shared->max_output_bytes, &why);
 
-	s->folder = true;
+	s->has_files = true;
 	if (sink == NULL)
 		log_event(LOG_ERROR, "file.not_begun", "job", s->job.id, "why",
 			  why.detail, NULL);

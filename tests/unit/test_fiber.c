@@ -266,7 +266,7 @@ static void watch_rivals(void *arg)
 static void test_rivals(void)
 {
 	struct scene s;
-	int a[2], b[2];
+	int a[2] = {-1, -1}, b[2] = {-1, -1};
 
 	scene_init(&s);
 	ok(pipe(a) == 0 && pipe(b) == 0 && write(a[1], "x", 1) == 1 &&
