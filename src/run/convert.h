@@ -11,9 +11,10 @@
 /*
  * The daemon's side of comfygate-media (media/convert.h): starts it when it is
  * first needed, and again when it has died, at most once a second; asks for
- * conversions. Any thread, several at once: the helper works on as many as
- * there are processors, the others wait for their turn. The lock inside is held
- * while the helper is started (about a millisecond), never while one works.
+ * conversions. Any fiber or thread, several at once: the helper works on as
+ * many as there are processors, the others wait for their turn. The lock inside
+ * is held while the helper is started (about a millisecond), never while one
+ * works.
  */
 struct convert;
 
