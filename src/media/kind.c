@@ -1,10 +1,8 @@
 #include "media/kind.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/text.h"
 #include "media/parts.h"
 
@@ -194,62 +192,36 @@ static bool jpeg_frame(unsigned char marker)
 
 /*
  * A JPEG is FF D8, then segments: FF, marker, length of two bytes (itself
- * counted), and in a frame FF C0 00 11 08 <height, 2> <width, 2> …
+ * counted), and in a frame FF C0 00 11 08 <height, 2> <width, 2> … Cameras
+ * leave much before it. Before a marker there may be more FF, to fill.
  */
-static void jpeg_byte(struct media_probe *c, unsigned char byte)
-{
-	unsigned char *p = c->part;
-
-	if (c->part_len == 0 && byte != 0xff) {
-		c->walked = true; /* not what a JPEG looks like */
-		return;
-	}
-	if (c->part_len == 1 && byte == 0xff)
-		return; /* fill bytes before a marker */
-	p[c->part_len++] = byte;
-	if (c->part_len == 2 && (p[1] == 0xda || p[1] == 0xd9)) {
-		c->walked = true; /* the picture itself begins */
-	} else if (c->part_len == 4 && !jpeg_frame(p[1])) {
-		c->skip = number_be(p + 2, 2) - 2;
-		c->walked = c->skip < 0;
-		c->part_len = 0;
-	} else if (c->part_len == sizeof(c->part)) {
-		c->height = number_be(p + 5, 2);
-		c->width = number_be(p + 7, 2);
-		c->walked = true;
-	}
-}
-
-static void jpeg_walk(struct media_probe *c, const unsigned char *at, size_t n)
-{
-	while (n > 0 && !c->walked) {
-		if (c->skip > 0) {
-			size_t step = (size_t)c->skip < n ? (size_t)c->skip : n;
-
-			c->skip -= (int64_t)step;
-			at += step;
-			n -= step;
-			continue;
-		}
-		jpeg_byte(c, *at);
-		at++;
-		n--;
-	}
-}
-
 void jpeg_facts(struct source *s, struct media_facts *out)
 {
-	unsigned char byte;
-	struct media_probe p = {0};
+	unsigned char p[9];
+	int64_t at = 2, len;
 
-	for (int64_t at = 2; !p.walked && source_read(s, at, &byte, 1); at++) {
-		jpeg_byte(&p, byte);
-		at += p.skip > 0 ? p.skip : 0;
-		p.skip = 0;
-	}
-	out->width = p.width;
-	out->height = p.height;
 	out->frames = 1;
+	while (source_read(s, at, p, 2) && p[0] == 0xff) {
+		if (p[1] == 0xff) {
+			at++;
+			continue;
+		}
+		if (p[1] == 0xda || p[1] == 0xd9)
+			return; /* the picture itself begins */
+		if (jpeg_frame(p[1])) {
+			if (source_read(s, at, p, sizeof(p))) {
+				out->height = number_be(p + 5, 2);
+				out->width = number_be(p + 7, 2);
+			}
+			return;
+		}
+		if (!source_read(s, at + 2, p + 2, 2))
+			return;
+		len = number_be(p + 2, 2);
+		if (len < 2)
+			return;
+		at += 2 + len;
+	}
 }
 
 /* ---- facts ---- */
@@ -278,49 +250,6 @@ static void facts(struct source *s, const unsigned char *head, size_t n,
 		out->width = out->height = 0;
 	if (out->duration_ms < 0)
 		out->duration_ms = 0;
-}
-
-void media_probe_init(struct media_probe *p)
-{
-	/* past FF D8 */
-	*p = (struct media_probe){.skip = 2};
-}
-
-void media_probe_finish(struct media_probe *p)
-{
-	free(p->head);
-	p->head = NULL;
-	p->len = 0;
-}
-
-void media_probe_feed(struct media_probe *p, const void *bytes, size_t n)
-{
-	size_t room = MEDIA_HEAD_MAX - p->len;
-	size_t take = n < room ? n : room;
-
-	if (n == 0)
-		return;
-	if (p->head == NULL)
-		p->head = mem_alloc(MEDIA_HEAD_MAX);
-	memcpy(p->head + p->len, bytes, take);
-	p->len += take;
-	p->total += (int64_t)n;
-	if (p->total >= 3 && !is_at(p->head, p->len, 0, "\xff\xd8\xff", 3))
-		p->walked = true;
-	jpeg_walk(p, bytes, n);
-}
-
-void media_probe_facts(const struct media_probe *p, struct media_facts *out)
-{
-	struct source s;
-
-	source_head(&s, p->head, p->len);
-	facts(&s, s.memory, p->len, out);
-	if (out->kind == MEDIA_JPEG && p->width > 0 && p->height > 0) {
-		out->width = p->width;
-		out->height = p->height;
-	}
-	source_finish(&s);
 }
 
 /* Its kind is looked for in so many bytes. */

@@ -70,25 +70,6 @@ const struct media_type *media_type_of_extension(const char *extension);
 const struct media_type *media_type_named(enum media_kind kind,
 					  const char *filename);
 
-/*
- * Fed with the bytes from the beginning, in pieces of any size, until the file
- * ends. It keeps at most MEDIA_HEAD_MAX bytes; the frame of a JPEG is found
- * behind them, too, where cameras leave it.
- */
-#define MEDIA_HEAD_MAX (64 * 1024)
-
-struct media_probe {
-	unsigned char *head; /* from the heap; media_probe_finish() */
-	size_t len;
-	int64_t total; /* bytes fed so far */
-	/* The walk along a JPEG's segments, which may be cut anywhere. */
-	int64_t skip;
-	unsigned char part[9];
-	unsigned part_len;
-	bool walked;
-	int64_t width, height;
-};
-
 struct media_facts {
 	enum media_kind kind;
 	int64_t width, height; /* 0: unknown */
@@ -97,15 +78,10 @@ struct media_facts {
 	bool alpha; /* a picture whose header tells of an alpha channel */
 };
 
-void media_probe_init(struct media_probe *p);
-void media_probe_finish(struct media_probe *p);
-void media_probe_feed(struct media_probe *p, const void *bytes, size_t n);
-/* From what was fed. Width and height are those of the header (EXIF rotation
- * not applied), never above 2^31-1. */
-void media_probe_facts(const struct media_probe *p, struct media_facts *out);
-/* The same from a whole file, which may look at its end, too (MP4, OGG): in
- * memory, or open, whose offset is left anywhere. False when it cannot be read.
- */
+/* Of a whole file: in memory, or open, whose offset is left anywhere. Width and
+ * height are those of the header (EXIF rotation not applied), never above
+ * 2^31-1. Reads are limited, whatever the file says. False when it cannot be
+ * read. */
 void media_memory_facts(const void *bytes, size_t n, struct media_facts *out);
 MUST_USE bool media_file_facts(int fd, struct media_facts *out);
 

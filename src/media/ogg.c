@@ -106,12 +106,9 @@ static int64_t last_granule(struct source *s)
 
 void ogg_facts(struct source *s, struct media_facts *out)
 {
-	struct page *p;
+	struct page *p = mem_alloc(sizeof(*p));
 	int64_t granule;
 
-	if (s->head)
-		return;
-	p = mem_alloc(sizeof(*p));
 	if (page_read(s, 0, p) && codec_of(p) != NULL) {
 		const unsigned char *head = p->bytes + p->head;
 

@@ -17,12 +17,6 @@ void source_memory(struct source *s, const void *bytes, size_t n, bool limited)
 		s->memory = (const unsigned char *)"";
 }
 
-void source_head(struct source *s, const void *bytes, size_t n)
-{
-	source_memory(s, bytes, n, true);
-	s->head = true;
-}
-
 bool source_file(struct source *s, int fd, bool limited)
 {
 	struct stat st;

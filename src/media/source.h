@@ -6,10 +6,10 @@
 #include <stdint.h>
 
 /*
- * The bytes of a file by their place: of an open one, of one in memory, or of
- * the beginning of one there. A read past the end fails, and, where it is
- * limited, so does every read once the work allowed is done, so that no file
- * can keep its reader busy. One thread. source_finish() in every case.
+ * The bytes of a file by their place: of an open one, or of one in memory. A
+ * read past the end fails, and, where it is limited, so does every read once
+ * the work allowed is done, so that no file can keep its reader busy. One
+ * thread. source_finish() in every case.
  */
 #define SOURCE_WINDOW (16 * 1024)
 
@@ -17,7 +17,6 @@ struct source {
 	const unsigned char *memory; /* NULL: fd */
 	int fd;
 	int64_t size;
-	bool head;    /* its end is not there */
 	bool limited; /* to `work`, in reads */
 	int64_t work;
 	int64_t window_at;
@@ -28,7 +27,6 @@ struct source {
 /* Enough for the header of any honest file. */
 #define SOURCE_WORK 200000
 
-void source_head(struct source *s, const void *bytes, size_t n);
 void source_memory(struct source *s, const void *bytes, size_t n, bool limited);
 /* False when fd is no file that can be read by place. */
 bool source_file(struct source *s, int fd, bool limited);
