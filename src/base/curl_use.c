@@ -29,5 +29,9 @@ CURL *curl_use_easy(void)
 	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	/* A name server that is silent would else hold up the whole thread, and
+	 * all who wait on it: the resolver's own is left behind, and goes by
+	 * itself. */
+	SET(easy, CURLOPT_QUICK_EXIT, 1L);
 	return easy;
 }

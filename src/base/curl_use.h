@@ -17,7 +17,7 @@
 
 CURLM *curl_use_multi(void);
 /* No proxy from the environment, no redirects, http and https only, HTTP/1.1,
- * no signals. */
+ * no signals; a name that is being looked up is not waited for at the end. */
 CURL *curl_use_easy(void);
 
 #endif

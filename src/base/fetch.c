@@ -293,9 +293,6 @@ static void set_hop(struct fetch_transfer *t, const char *url, long left)
 	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, connect < left ? connect : left);
 	SET(easy, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES);
 	SET(easy, CURLOPT_LOW_SPEED_TIME, SLOW_SECONDS);
-	/* A name server that is silent would else hold up the whole thread: the
-	 * resolver's own is left behind, and goes by itself. */
-	SET(easy, CURLOPT_QUICK_EXIT, 1L);
 }
 
 static void begin_hop(struct fetch_transfer *t, const char *text)

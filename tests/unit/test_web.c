@@ -1,4 +1,6 @@
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -12,6 +14,23 @@
 #include "base/text.h"
 #include "base/web.h"
 #include "tap.h"
+
+/* A name server that is silent until the call is over, or for five seconds. The
+ * program's own getaddrinfo() goes before that of the C library, for libcurl,
+ * too. */
+static atomic_bool call_over, name_answered;
+static __typeof__(getaddrinfo) *real_getaddrinfo;
+
+int getaddrinfo(const char *name, const char *service,
+		const struct addrinfo *req, struct addrinfo **pai)
+{
+	if (name == NULL || strcmp(name, "silent.test") != 0)
+		return real_getaddrinfo(name, service, req, pai);
+	for (int i = 0; i < 500 && !call_over; i++)
+		usleep(10000);
+	name_answered = true;
+	return EAI_NONAME;
+}
 
 /* A server of a few lines that does what the path says. */
 #define CONNS 128
@@ -397,35 +416,6 @@ static void test_broken(void)
 	ok(run(&call) == WEB_BROKEN, "headers without end");
 }
 
-static void test_timeout(void)
-{
-	struct web_call call = call_of("GET", "/silent");
-	int64_t before = clock_monotonic_ms();
-
-	call.timeout_ms = 100;
-	ok(run(&call) == WEB_TIMED_OUT && clock_monotonic_ms() >= before + 100,
-	   "no answer in time: %s", answer.detail);
-	call = call_of("GET", "/endless");
-	call.max_bytes = (size_t)1 << 60;
-	call.timeout_ms = 100;
-	call.sink = NULL;
-	ok(run(&call) == WEB_TIMED_OUT, "an answer that does not end in time");
-}
-
-static void test_too_large(void)
-{
-	struct web_call call = call_of("GET", "/big");
-
-	call.max_bytes = 100000;
-	ok(run(&call) == WEB_ANSWERED && answer.body.len == 100000,
-	   "exactly as large as allowed");
-	call.max_bytes = 99999;
-	ok(run(&call) == WEB_TOO_LARGE, "a byte too large");
-	call = call_of("GET", "/endless");
-	ok(run(&call) == WEB_TOO_LARGE, "without end");
-	is_str(answer.detail, "the answer is too large", "says so");
-}
-
 struct drain {
 	size_t seen, most;
 	int asked, patience;
@@ -444,6 +434,54 @@ static bool lose_patience(void *ctx)
 	struct drain *d = ctx;
 
 	return ++d->asked > d->patience;
+}
+
+static void test_timeout(void)
+{
+	struct web_call call = call_of("GET", "/silent");
+	int64_t before = clock_monotonic_ms();
+
+	call.timeout_ms = 100;
+	ok(run(&call) == WEB_TIMED_OUT && clock_monotonic_ms() >= before + 100,
+	   "no answer in time: %s", answer.detail);
+	call = call_of("GET", "/endless");
+	call.max_bytes = (size_t)1 << 60;
+	call.timeout_ms = 100;
+	call.sink = NULL;
+	ok(run(&call) == WEB_TIMED_OUT, "an answer that does not end in time");
+}
+
+/* All that wait on the thread would wait with it. */
+static void test_silent_names(void)
+{
+	struct drain d = {.patience = 1};
+	struct web_call call = call_of("GET", "/ok");
+
+	call_over = name_answered = false;
+	snprintf(url, sizeof(url), "http://silent.test:%u/ok", server.port);
+	call.timeout_ms = 100;
+	ok(run(&call) == WEB_REFUSED && !name_answered,
+	   "a silent name server is not waited for: %s", answer.detail);
+	call.timeout_ms = 60000;
+	call.stop = lose_patience;
+	call.stop_ctx = &d;
+	ok(run(&call) == WEB_STOPPED && !name_answered,
+	   "nor where the call is stopped");
+	call_over = true;
+}
+
+static void test_too_large(void)
+{
+	struct web_call call = call_of("GET", "/big");
+
+	call.max_bytes = 100000;
+	ok(run(&call) == WEB_ANSWERED && answer.body.len == 100000,
+	   "exactly as large as allowed");
+	call.max_bytes = 99999;
+	ok(run(&call) == WEB_TOO_LARGE, "a byte too large");
+	call = call_of("GET", "/endless");
+	ok(run(&call) == WEB_TOO_LARGE, "without end");
+	is_str(answer.detail, "the answer is too large", "says so");
 }
 
 /* An unlinked file. */
@@ -617,6 +655,7 @@ static void test_all(void *unused)
 	test_refused();
 	test_broken();
 	test_timeout();
+	test_silent_names();
 	test_too_large();
 	test_head();
 	test_pieces();
@@ -632,6 +671,7 @@ int main(void)
 					      "HTTP_PROXY", "HTTPS_PROXY",
 					      "all_proxy",  "ALL_PROXY"};
 
+	*(void **)&real_getaddrinfo = dlsym(RTLD_NEXT, "getaddrinfo");
 	/* Nobody is there: a call that heeded one of these would fail. */
 	for (size_t i = 0; i < COUNT(proxies); i++)
 		setenv(proxies[i], "http://127.0.0.1:1", 1);
