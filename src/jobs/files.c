@@ -145,17 +145,11 @@ int files_scratch(struct files *f, struct problem *why)
 	return fd;
 }
 
-struct file_sink *files_begin(struct files *f, const char *job,
-			      int64_t max_bytes, struct problem *why)
+static struct file_sink *begin(struct files *f, const char *job,
+			       int64_t max_bytes, struct problem *why)
 {
-	struct file_sink *s;
+	struct file_sink *s = mem_alloc(sizeof(*s));
 
-	if (!files_have_room(f)) {
-		problem_set(why, PROBLEM_INTERNAL, f->root,
-			    "the disk is as good as full");
-		return NULL;
-	}
-	s = mem_alloc(sizeof(*s));
 	if (!bucket_dir(f, job, s->dir)) {
 		problem_set(why, PROBLEM_INTERNAL, job, "this is no job id");
 		free(s);
@@ -167,6 +161,16 @@ struct file_sink *files_begin(struct files *f, const char *job,
 	buf_init(&s->memory, FILES_SMALL);
 	memcpy(s->job, job, sizeof(s->job));
 	return s;
+}
+
+struct file_sink *files_begin(struct files *f, const char *job,
+			      int64_t max_bytes, struct problem *why)
+{
+	if (files_have_room(f))
+		return begin(f, job, max_bytes, why);
+	problem_set(why, PROBLEM_INTERNAL, f->root,
+		    "the disk is as good as full");
+	return NULL;
 }
 
 /* Into the file, and into its digest. */
@@ -403,6 +407,19 @@ bool file_sink_commit(struct file_sink *s, const char *name, int64_t *size,
 		      char sha256[DIGEST_HEX_SIZE], struct problem *why)
 {
 	return file_sink_commit_later(s, name, NULL, size, sha256, why);
+}
+
+bool files_restore(struct files *f, const char *job, const char *name,
+		   const void *bytes, size_t n, struct problem *why)
+{
+	struct file_sink *s = begin(f, job, (int64_t)n, why);
+	char sha256[DIGEST_HEX_SIZE];
+	int64_t size;
+
+	if (s == NULL)
+		return false;
+	(void)file_sink_write(s, bytes, n);
+	return file_sink_commit(s, name, &size, sha256, why);
 }
 
 bool files_exists(struct files *f, const char *job, const char *name)

@@ -109,6 +109,10 @@ bool files_exists(struct files *f, const char *job, const char *name);
 /* Whether it is there with just these bytes. */
 bool files_holds(struct files *f, const char *job, const char *name,
 		 const void *bytes, size_t n);
+/* Writes it again, durable, also where there is less than min_free: it was
+ * accepted when there was more. */
+MUST_USE bool files_restore(struct files *f, const char *job, const char *name,
+			    const void *bytes, size_t n, struct problem *why);
 MUST_USE bool files_remove_job(struct files *f, const char *job,
 			       struct problem *why);
 /* Hard links every file of one job as one of another (run.reuse), durable. */

@@ -31,15 +31,8 @@ static bool promised(struct recovery *r, const struct journal_record *record)
 
 static bool write_again(struct recovery *r, const struct journal_record *record)
 {
-	struct file_sink *s =
-		files_begin(r->files, record->job, (int64_t)record->n, r->why);
-	char sha[DIGEST_HEX_SIZE];
-	int64_t size;
-
-	if (s == NULL)
-		return false;
-	(void)file_sink_write(s, record->bytes, record->n);
-	if (!file_sink_commit(s, record->name, &size, sha, r->why))
+	if (!files_restore(r->files, record->job, record->name, record->bytes,
+			   record->n, r->why))
 		return false;
 	r->written++;
 	return true;

@@ -267,6 +267,20 @@ static void rows_are_the_truth(void)
 	ok(holds(good), "but where there is one");
 }
 
+/* Where the cut came while the disk was nearly full: no start, no janitor. */
+static void no_room_is_needed(void)
+{
+	struct problem why = {0};
+	const char *job = succeeded(NULL);
+	struct files *f = files_open(r.root, INT64_MAX, &why);
+
+	lose(job, NO_NAME);
+	ok(f != NULL && !files_have_room(f), "below min_free");
+	ok(recover_files(f, r.store, &why) && holds(job),
+	   "the file is written all the same %s", why.detail);
+	files_close(f);
+}
+
 int main(void)
 {
 	rig_folder(&r);
@@ -276,6 +290,7 @@ int main(void)
 	rig_open(&r);
 	what_was_lost_is_there_again();
 	rows_are_the_truth();
+	no_room_is_needed();
 	rig_close(&r);
 	rig_finish(&r);
 	arena_finish(&a);
