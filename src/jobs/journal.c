@@ -32,6 +32,7 @@ struct journal {
 	unsigned half;	 /* in use */
 	size_t at;	 /* in that half */
 	bool used;	 /* since it was opened */
+	bool failed;	 /* a sync did, which is told once: nothing is freed */
 	atomic_int full; /* the other half, until it is free; NONE: it is */
 };
 
@@ -64,7 +65,7 @@ void journal_close(struct journal *j)
 {
 	if (j == NULL)
 		return;
-	if (j->used)
+	if (j->used && !j->failed)
 		(void)journal_empty(j);
 	close(j->fd);
 	free(j);
@@ -153,13 +154,15 @@ bool journal_add(struct journal *j, const void *records, size_t n)
 
 void journal_settle(struct journal *j)
 {
-	if (atomic_load(&j->full) == NONE)
+	if (j->failed || atomic_load(&j->full) == NONE)
 		return;
-	if (syncfs(j->fd) == 0)
+	if (syncfs(j->fd) == 0) {
 		atomic_store(&j->full, NONE);
-	else
-		log_event(LOG_ERROR, "journal.not_settled", "why",
-			  strerror(errno), NULL);
+		return;
+	}
+	j->failed = true;
+	log_event(LOG_ERROR, "journal.not_settled", "why", strerror(errno),
+		  NULL);
 }
 
 /* As much of a half as there is; -1: it cannot be read. */

@@ -51,7 +51,8 @@ void journal_put(const struct journal_record *r, struct buf *to);
 /* Records as put: durable, or false, for want of room or by a failure of the
  * disk, and then the files must be synced themselves. */
 MUST_USE bool journal_add(struct journal *j, const void *records, size_t n);
-/* Makes the half that is full free again, if there is one. */
+/* Makes the half that is full free again, if there is one. Where the disk fails
+ * at that, neither half is written over any more, nor emptied by the close. */
 void journal_settle(struct journal *j);
 
 /* The record at the beginning of these bytes; its size, 0 where there is none

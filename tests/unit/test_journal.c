@@ -1,4 +1,7 @@
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "jobs/journal.h"
 #include "jobs/recover.h"
@@ -6,6 +9,15 @@
 
 static struct rig r;
 static struct arena a;
+
+/* Stands in for the C library's. */
+static bool broken;
+
+int syncfs(int fd)
+{
+	errno = EIO;
+	return broken ? -1 : (int)syscall(SYS_syncfs, fd);
+}
 
 /* ---- the file alone ---- */
 
@@ -127,6 +139,28 @@ static void halves_take_turns(void)
 	journal_settle(j);
 	ok(add(j, 6, bytes, n) && add(j, 7, bytes, n), "and the other one");
 	is_str(records(j), "5 6 7 4 ", "in turn");
+	journal_close(j);
+	free(bytes);
+}
+
+/* The kernel tells once that it could not write something, and has forgotten
+ * it by the next time. */
+static void a_disk_that_failed_once(void)
+{
+	size_t n = JOURNAL_HALF - 1000;
+	char *bytes = mem_alloc(JOURNAL_HALF);
+	struct journal *j = open_alone();
+
+	ok(add(j, 1, bytes, n) && add(j, 2, bytes, n), "both halves");
+	broken = true;
+	journal_settle(j);
+	broken = false;
+	journal_settle(j);
+	ok(!add(j, 3, bytes, n), "the first is kept for good");
+	journal_close(j);
+	j = open_alone();
+	is_str(records(j), "1 2 ", "also when it is closed in order");
+	ok(journal_empty(j), "until what is in it has been looked for");
 	journal_close(j);
 	free(bytes);
 }
@@ -286,6 +320,7 @@ int main(void)
 	rig_folder(&r);
 	what_is_added_is_there();
 	halves_take_turns();
+	a_disk_that_failed_once();
 	no_half_records();
 	rig_open(&r);
 	what_was_lost_is_there_again();
