@@ -351,12 +351,18 @@ static void put_record(struct file_sink *s, const char *name, struct buf *to)
 		to->over = true; /* it is in its file, and not so small */
 }
 
+bool file_sink_syncs(const struct file_sink *s,
+		     const struct files_unsynced *later)
+{
+	return later == NULL || s->size > FILES_UNSYNCED_BYTES ||
+	       later->count == FILES_UNSYNCED_MAX;
+}
+
 /* Takes the descriptor, or says that it must be synced now. */
 static bool put_off(struct file_sink *s, const char *name,
 		    struct files_unsynced *later)
 {
-	if (later == NULL || s->size > FILES_UNSYNCED_BYTES ||
-	    later->count == FILES_UNSYNCED_MAX)
+	if (file_sink_syncs(s, later))
 		return false;
 	if (later->count == 0)
 		buf_init(&later->records, FILES_RECORDS_MAX);

@@ -92,6 +92,9 @@ MUST_USE bool file_sink_commit_later(struct file_sink *s, const char *name,
 				     int64_t *size,
 				     char sha256[DIGEST_HEX_SIZE],
 				     struct problem *why);
+/* Whether that will sync it itself, which may take long. */
+bool file_sink_syncs(const struct file_sink *s,
+		     const struct files_unsynced *later);
 /* Makes a whole list durable and empties each of it; says so in `failed` where
  * it could not. */
 void files_sync(struct files *f, struct files_unsynced *list);

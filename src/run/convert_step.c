@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "media/strip.h"
 #include "run/convert.h"
+#include "run/take_file.h"
 
 static const enum media_kind kinds[] = {
 	[WANT_AS_IT_IS] = MEDIA_UNKNOWN,
@@ -151,15 +152,33 @@ static enum failure ask(struct slot *s, const struct want *w,
 
 /* ---- what came of it ---- */
 
-/* Whatever the helper wrote, only a clean file of that kind goes on. */
-static bool take(int from, enum media_kind kind, struct file_sink *to,
-		 struct media_facts *facts)
+struct taking {
+	int from;
+	enum media_kind kind;
+	struct file_sink *to;
+	struct media_facts *facts;
+	bool good;
+};
+
+static void take_clean(void *ctx)
 {
-	if (!media_file_facts(from, facts) || facts->kind != kind ||
-	    !media_strip(kind, from, file_sink_fd(to), NULL))
-		return false;
-	file_sink_reread(to);
-	return true;
+	struct taking *t = ctx;
+
+	t->good = media_file_facts(t->from, t->facts) &&
+		  t->facts->kind == t->kind &&
+		  media_strip(t->kind, t->from, file_sink_fd(t->to), NULL);
+	if (t->good)
+		file_sink_reread(t->to);
+}
+
+/* Whatever the helper wrote, only a clean file of that kind goes on. */
+static bool take(struct slot *s, int from, enum media_kind kind,
+		 struct file_sink *to, struct media_facts *facts)
+{
+	struct taking t = {from, kind, to, facts, false};
+
+	slot_work(s, lseek(from, 0, SEEK_END) > SLOT_LARGE, take_clean, &t);
+	return t.good;
 }
 
 static enum failure convert_with(struct slot *s, const struct want *w,
@@ -177,7 +196,7 @@ static enum failure convert_with(struct slot *s, const struct want *w,
 	}
 	f = ask(s, w, t, c);
 	if (f == FAILURE_NONE && format != MEDIA_UNKNOWN &&
-	    !take(t->out, format, sink, facts))
+	    !take(s, t->out, format, sink, facts))
 		f = refuse(s, w, "what the helper wrote is no such file");
 	return f;
 }
@@ -258,7 +277,7 @@ enum failure convert_store(struct slot *s, struct converted *c,
 			   s->shared->max_output_bytes, &why);
 	if (sink == NULL)
 		return not_stored(s, why.detail);
-	if (!take(c->thumbnail, c->thumbnail_kind, sink, &facts)) {
+	if (!take(s, c->thumbnail, c->thumbnail_kind, sink, &facts)) {
 		file_sink_abort(sink);
 		return not_stored(s, "the thumbnail is no such file");
 	}
@@ -269,8 +288,7 @@ enum failure convert_store(struct slot *s, struct converted *c,
 		.width = facts.width,
 		.height = facts.height,
 	};
-	if (!file_sink_commit_later(sink, small->name, &s->unsynced,
-				    &small->size_bytes, sha, &why))
+	if (!take_commit(s, sink, small->name, &small->size_bytes, sha, &why))
 		return not_stored(s, why.detail);
 	out->thumbnail = small;
 	return FAILURE_NONE;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/aside.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "run/prepare.h"
@@ -44,6 +45,14 @@ void slot_pause(struct slot *s, int64_t ms)
 	struct mail mail;
 
 	inbox_wait(&s->inbox, clock_monotonic_ms() + ms, true, &mail);
+}
+
+void slot_work(struct slot *s, bool aside, void (*work)(void *ctx), void *ctx)
+{
+	if (aside)
+		aside_do(s->shared->aside, work, ctx);
+	else
+		work(ctx);
 }
 
 const struct prompt *slot_prompt(struct slot *s)
@@ -115,8 +124,9 @@ static void job_begin(struct slot *s)
 		s->job.phase = PHASE_FAILED;
 }
 
-static void remove_files(struct slot *s)
+static void remove_files(void *ctx)
 {
+	struct slot *s = ctx;
 	struct problem why = {0};
 
 	if (!files_remove_job(s->shared->files, s->job.id, &why))
@@ -137,8 +147,9 @@ static void job_end(struct slot *s)
 	if (p == PHASE_SUCCEEDED)
 		backend_ran_well(s->backend);
 	files_unsynced_drop(&s->unsynced);
+	/* It looks through the folder that a minute's jobs share. */
 	if (s->has_files && phase_final(p) && p != PHASE_SUCCEEDED)
-		remove_files(s);
+		slot_work(s, true, remove_files, s);
 	if (phase_final(p))
 		log_event(LOG_INFO, "job.ended", "job", s->job.id, "backend",
 			  s->backend->name, "phase", phase_name(p), NULL);

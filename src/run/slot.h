@@ -126,5 +126,10 @@ int64_t slot_time_left(const struct slot *s);
 int64_t slot_time_for(const struct slot *s, int64_t most);
 /* Sleeps, but wakes for a cancel or a stop. */
 void slot_pause(struct slot *s, int64_t ms);
+/* Returns when work(ctx) is done: what may take seconds on a thread of its own,
+ * so that it holds up no other slot. */
+void slot_work(struct slot *s, bool aside, void (*work)(void *ctx), void *ctx);
+/* From so many bytes on, reading or writing a file is such work. */
+#define SLOT_LARGE ((int64_t)1024 * 1024)
 
 #endif

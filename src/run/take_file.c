@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include "base/aside.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -15,8 +14,6 @@
 #define FETCHES	       4
 #define FETCH_PAUSE_MS 50
 #define ROOM_PAUSE_MS  1000
-/* What is larger is cleaned, hashed and synced aside: it may take seconds. */
-#define LARGE ((int64_t)1024 * 1024)
 
 /* A file on its way in: to where it stays, or, where it is to be cleaned first,
  * into memory, or the slot's scratch if it is larger. */
@@ -144,15 +141,6 @@ static bool look(const struct incoming *f, struct media_facts *facts)
 	return true;
 }
 
-static void do_work(const struct incoming *f, void (*work)(void *ctx),
-		    void *ctx)
-{
-	if (f->size > LARGE)
-		aside_do(f->slot->shared->aside, work, ctx);
-	else
-		work(ctx);
-}
-
 struct cleaning {
 	struct incoming *fetch;
 	enum media_kind kind;
@@ -194,7 +182,7 @@ static enum failure strip(struct slot *s, struct incoming *f,
 	if (f->sink == NULL)
 		return FAILURE_INTERNAL;
 	if (f->scratch >= 0)
-		do_work(f, clean_file, &c);
+		slot_work(s, f->size > SLOT_LARGE, clean_file, &c);
 	else
 		clean_memory(&c);
 	if (c.good)
@@ -226,7 +214,7 @@ struct commitment {
 	struct files_unsynced *later;
 	int64_t *size;
 	char *sha256;
-	struct problem why;
+	struct problem *why;
 	bool good;
 };
 
@@ -235,7 +223,22 @@ static void commit_file(void *ctx)
 	struct commitment *c = ctx;
 
 	c->good = file_sink_commit_later(c->sink, c->name, c->later, c->size,
-					 c->sha256, &c->why);
+					 c->sha256, c->why);
+}
+
+bool take_commit(struct slot *s, struct file_sink *sink, const char *name,
+		 int64_t *size, char sha256[DIGEST_HEX_SIZE],
+		 struct problem *why)
+{
+	struct commitment c = {.sink = sink,
+			       .name = name,
+			       .later = &s->unsynced,
+			       .size = size,
+			       .sha256 = sha256,
+			       .why = why};
+
+	slot_work(s, file_sink_syncs(sink, c.later), commit_file, &c);
+	return c.good;
 }
 
 /* The sink is gone after this. */
@@ -247,7 +250,7 @@ static enum failure store(struct slot *s, struct incoming *f,
 	char *sha = arena_alloc(&s->arena, DIGEST_HEX_SIZE);
 	const struct media_type *t;
 	struct media_facts facts;
-	struct commitment end;
+	struct problem why = {0};
 	enum failure failed;
 
 	if (!look(f, &facts)) {
@@ -269,15 +272,9 @@ static enum failure store(struct slot *s, struct incoming *f,
 	out->width = facts.width;
 	out->height = facts.height;
 	out->duration_ms = facts.duration_ms;
-	end = (struct commitment){.sink = f->sink,
-				  .name = out->name,
-				  .later = &s->unsynced,
-				  .size = &out->size_bytes,
-				  .sha256 = sha};
-	do_work(f, commit_file, &end);
-	if (!end.good) {
+	if (!take_commit(s, f->sink, out->name, &out->size_bytes, sha, &why)) {
 		log_event(LOG_ERROR, "file.not_stored", "job", s->job.id, "why",
-			  end.why.detail, NULL);
+			  why.detail, NULL);
 		return FAILURE_INTERNAL;
 	}
 	return convert_store(s, c, out);

@@ -1,6 +1,7 @@
 #ifndef RUN_TAKE_FILE_H
 #define RUN_TAKE_FILE_H
 
+#include "jobs/files.h"
 #include "jobs/outputs.h"
 #include "run/failure.h"
 #include "run/slot.h"
@@ -16,5 +17,9 @@
 enum failure take_file(struct slot *s, const struct want *w,
 		       const struct history_file *from, size_t index,
 		       struct output_file *out);
+/* file_sink_commit_later() for a file of the slot's job. */
+MUST_USE bool take_commit(struct slot *s, struct file_sink *sink,
+			  const char *name, int64_t *size,
+			  char sha256[DIGEST_HEX_SIZE], struct problem *why);
 
 #endif

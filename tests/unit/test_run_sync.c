@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -7,17 +8,23 @@
 /* A disk that takes an output, and the journal with its bytes, and can make
  * neither durable. Stands in for the C library's calls. */
 static atomic_bool broken;
+static atomic_uint syncs, on_slots; /* of files; by the thread of all slots */
 
 static bool fails(int fd)
 {
-	char link[64], path[256];
+	char link[64], path[256], thread[16] = "";
 	ssize_t n;
 
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	n = readlink(link, path, sizeof(path) - 1);
 	path[n > 0 ? n : 0] = '\0';
+	if (strstr(path, "/files/") == NULL)
+		return false;
+	(void)pthread_getname_np(pthread_self(), thread, sizeof(thread));
+	syncs++;
+	on_slots += strcmp(thread, "slots") == 0;
 	errno = EIO;
-	return atomic_load(&broken) && strstr(path, "/files/") != NULL;
+	return atomic_load(&broken);
 }
 
 int fsync(int fd)
@@ -28,6 +35,30 @@ int fsync(int fd)
 int fdatasync(int fildes)
 {
 	return fails(fildes) ? -1 : (int)syscall(SYS_fdatasync, fildes);
+}
+
+/* More files than are left to the store. */
+static void many_files(struct rig *r)
+{
+	const struct order o = {
+		.prompt = "{\"1\":{\"class_type\":\"EmptyImage\",\"inputs\":{"
+			  "\"width\":64,\"height\":48,\"batch_size\":12,"
+			  "\"color\":77}},\"2\":{\"class_type\":\"SaveImage\","
+			  "\"inputs\":{\"images\":[\"1\",0],"
+			  "\"filename_prefix\":\"many\"}}}",
+		.recipe =
+			"{\"outputs\":[{\"name\":\"image\",\"type\":\"image\","
+			"\"node\":\"2\",\"key\":null,\"many\":true,"
+			"\"required\":true,\"temp\":false}],\"fields\":[]}"};
+	struct result out;
+
+	printf("# a dozen files of one job\n");
+	syncs = 0;
+	run_one(r, &o, &out);
+	ok(out.job.phase == PHASE_SUCCEEDED, "  succeeded");
+	arena_finish(&out.arena);
+	ok(syncs >= FILES_UNSYNCED_MAX, "  they are synced");
+	ok(on_slots == 0, "  and no other slot waits for the disk");
 }
 
 int main(void)
@@ -50,6 +81,7 @@ int main(void)
 	atomic_store(&broken, false);
 	run_one(&r, &o, &out);
 	is_success(&r, &out, 1);
+	many_files(&r);
 	rig_finish(&r);
 	return tap_done();
 }
