@@ -9,6 +9,10 @@
 #define LOOK_MS	 100 /* while jobs are in work: for notes, which wake nobody */
 #define RETRY_MS 250 /* what nobody waits for, after a failure */
 
+/* Of jobs that are told whole after one transaction: callers choose how large
+ * they are, and hundreds may end together. */
+#define NEWS_TEXT_MOST ((size_t)8 * 1024 * 1024)
+
 void store_queue(struct store *s, struct op *op)
 {
 	bool over;
@@ -50,14 +54,22 @@ void store_tell(struct store *s, const char *id, enum phase phase,
 	(void)add_news(s, id, phase, cancel_asked);
 }
 
+static size_t length(const char *text)
+{
+	return text != NULL ? strlen(text) : 0;
+}
+
 /* The whole job, as somebody waits for it: to look for the row again, with
  * another connection, would cost more than all that ends it. */
 void store_tell_ended(struct store *s, const struct job *job, bool cancel_asked)
 {
 	struct news *n = add_news(s, job->id, job->phase, cancel_asked);
+	size_t text = length(job->inputs) + length(job->outputs) +
+		      length(job->problem);
 
-	if (s->o.listen == NULL)
+	if (s->o.listen == NULL || text > NEWS_TEXT_MOST - s->news_text)
 		return;
+	s->news_text += text;
 	n->ended = mem_alloc(sizeof(*n->ended));
 	job_copy(&n->ended->arena, job, &n->ended->job);
 }
@@ -75,13 +87,14 @@ static void tell_listener(struct store *s)
 	for (size_t i = 0; s->o.listen != NULL && i < s->news_count; i++)
 		s->o.listen(s->o.listen_ctx, s->news[i].id, s->news[i].phase,
 			    s->news[i].cancel_asked, s->news[i].ended);
-	s->news_count = 0;
+	s->news_count = s->news_text = 0;
 }
 
 static void forget_news(struct store *s)
 {
 	while (s->news_count > 0)
 		store_ended_free(s->news[--s->news_count].ended);
+	s->news_text = 0;
 }
 
 /* ---- one transaction of whatever has queued up ---- */

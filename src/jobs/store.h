@@ -34,7 +34,8 @@ void store_ended_free(struct store_ended *e); /* NULL is fine */
  * Called by the store thread after each commit, once for every job whose phase
  * changed or whose cancellation was asked for. Must not block: it hands the
  * news on (server_post, a wake-up). `ended` is the listener's from then on;
- * NULL where the job goes on, and where its result was there when it came in.
+ * NULL where the job goes on, where its result was there when it came in, and
+ * where very much ends together.
  */
 typedef void store_listener(void *ctx, const char *id, enum phase phase,
 			    bool cancel_asked, struct store_ended *ended);

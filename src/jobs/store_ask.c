@@ -17,9 +17,9 @@ struct ask {
 
 /* NONE also where it is somebody else's. */
 static enum db_found row_of(struct store *s, const struct ask *a,
-			    struct db_row *row)
+			    struct arena *arena, struct db_row *row)
 {
-	enum db_found found = db_row(s->db, a->id, &s->scratch, row);
+	enum db_found found = db_row(s->db, a->id, arena, row);
 
 	if (found == DB_FOUND && strcmp(row->job.owner, a->owner) != 0)
 		return DB_NONE;
@@ -50,14 +50,17 @@ static bool delete_found(struct store *s, struct ask *a,
 	       (db_hand_on_files(s->db, a->id) && db_delete(s->db, a->id));
 }
 
+/* Rows are as large as callers made them, and thousands may ask at once: each
+ * is kept no longer than it is looked at. */
 static bool apply_with(struct store *s, struct ask *a,
 		       bool (*act)(struct store *, struct ask *,
 				   const struct db_row *))
 {
+	struct arena arena = {0};
 	struct db_row row;
 	bool good = true;
 
-	switch (row_of(s, a, &row)) {
+	switch (row_of(s, a, &arena, &row)) {
 	case DB_FOUND:
 		good = act(s, a, &row);
 		break;
@@ -68,6 +71,7 @@ static bool apply_with(struct store *s, struct ask *a,
 		good = false;
 		break;
 	}
+	arena_finish(&arena);
 	return good;
 }
 

@@ -126,6 +126,7 @@ struct store {
 	struct arena scratch;
 	struct news *news;
 	size_t news_count, news_cap;
+	size_t news_text;		  /* bytes of the jobs told whole */
 	char (*dropped)[DIGEST_HEX_SIZE]; /* blobs that lost a name */
 	size_t dropped_count, dropped_cap;
 	int64_t not_before; /* when a delayed job may be claimed; 0: none */

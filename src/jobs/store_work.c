@@ -229,17 +229,24 @@ struct tidying {
 	size_t file_count;
 };
 
+static bool end_one(struct store *s, const char *id)
+{
+	struct arena a = {0};
+	struct db_row row;
+	bool good = db_row(s->db, id, &a, &row) == DB_FOUND &&
+		    end_row(s, &row, PHASE_FAILED, TIMED_OUT);
+
+	arena_finish(&a);
+	return good;
+}
+
 static bool end_overdue(struct store *s, int64_t now, char (*ids)[ID_SIZE])
 {
 	size_t n = db_overdue(s->db, now, ids, TIDY_MAX);
 
-	for (size_t i = 0; i < n; i++) {
-		struct db_row row;
-
-		if (db_row(s->db, ids[i], &s->scratch, &row) != DB_FOUND ||
-		    !end_row(s, &row, PHASE_FAILED, TIMED_OUT))
+	for (size_t i = 0; i < n; i++)
+		if (!end_one(s, ids[i]))
 			return false;
-	}
 	return true;
 }
 

@@ -8,6 +8,7 @@ static struct {
 	struct box box;
 	struct store_ended *last;
 	unsigned count; /* of ends */
+	unsigned whole; /* of those, told with their job */
 } heard;
 
 static void listen_to(void *ctx, const char *id, enum phase phase, bool asked,
@@ -19,6 +20,7 @@ static void listen_to(void *ctx, const char *id, enum phase phase, bool asked,
 	box_lock(&heard.box);
 	if (phase_final(phase)) {
 		heard.count++;
+		heard.whole += ended != NULL;
 		store_ended_free(heard.last);
 		heard.last = ended;
 	} else {
@@ -32,7 +34,7 @@ static void begin(void)
 {
 	rig_folder(&r);
 	box_init(&heard.box);
-	heard.count = 0;
+	heard.count = heard.whole = 0;
 	r.listen = listen_to;
 	rig_open(&r);
 }
@@ -45,13 +47,13 @@ static void end(void)
 	heard.last = NULL;
 }
 
-/* Waits for the next end, the first or one after `before`. */
+/* Waits for one more end than `before`. */
 static void await_end(unsigned before)
 {
 	int64_t until = clock_monotonic_ms() + RIG_MS;
 
 	box_lock(&heard.box);
-	while (heard.count == before && clock_monotonic_ms() < until)
+	while (heard.count <= before && clock_monotonic_ms() < until)
 		(void)box_wait(&heard.box, until);
 	box_unlock(&heard.box);
 }
@@ -150,6 +152,30 @@ static void *end_it(void *arg)
 	return NULL;
 }
 
+/* Texts that callers chose; nobody may be waiting for any of them. */
+static void many_at_once(void)
+{
+	enum { JOBS = 20, SIZE = 1 << 20 };
+	char *inputs = mem_alloc(SIZE + 1);
+	struct job j;
+
+	memset(inputs, ' ', SIZE);
+	begin();
+	for (int i = 0; i < JOBS; i++) {
+		j = rig_job();
+		j.inputs = inputs;
+		j.deadline_at = j.created_at + 1000;
+		rig_must(rig_insert(&r, &j) == STORE_DONE);
+	}
+	(void)store_tidy(r.store, j.deadline_at, 0);
+	await_end(JOBS - 1);
+	ok(heard.whole > 0 && heard.whole < JOBS / 2,
+	   "large jobs that end together: %u of %u are told whole", heard.whole,
+	   heard.count);
+	end();
+	free(inputs);
+}
+
 /* Nothing is told of a transaction that was undone. */
 static void written_later(void)
 {
@@ -202,6 +228,7 @@ int main(void)
 {
 	ran_to_its_end();
 	in_other_ways();
+	many_at_once();
 	written_later();
 	shared();
 	return tap_done();
