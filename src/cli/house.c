@@ -36,7 +36,8 @@ static void job_changed(void *ctx, const char *id, enum phase phase,
 		store_ended_free(ended);
 	if (h->pool != NULL)
 		pool_poke(h->pool, id, phase);
-	if (cancel_asked && h->pool != NULL)
+	/* One that waited has ended by now; the pool remembers but a few. */
+	if (cancel_asked && !phase_final(phase) && h->pool != NULL)
 		pool_cancel(h->pool, id);
 }
 
