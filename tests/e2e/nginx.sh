@@ -195,6 +195,8 @@ test_passed() {
 	ok 'so is its 404' test "$(body)" = '{"mine": true}'
 	get /v1/describe -I
 	ok 'HEAD' status 200
+	get /v1
+	ok 'no redirect of /v1' grep -qx 'path=/v1' "$dir/answer"
 }
 
 # RFC 9457: a type has one title, whoever answers.
