@@ -25,6 +25,8 @@
 #define CHECK_AT  (SHA_AT + DIGEST_SIZE)
 #define HEAD_SIZE (CHECK_AT + DIGEST_SIZE)
 
+#define FILL_PIECE ((size_t)1024 * 1024)
+
 enum { NONE = -1 };
 
 struct journal {
@@ -59,6 +61,20 @@ bool journal_empty(struct journal *j)
 	j->at = 0;
 	atomic_store(&j->full, NONE);
 	return true;
+}
+
+void journal_fill(struct journal *j)
+{
+	unsigned char *zeros = mem_alloc(FILL_PIECE);
+	bool good = true;
+
+	for (size_t at = 0; good && at < 2 * JOURNAL_HALF; at += FILL_PIECE)
+		good = file_write_at(j->fd, zeros, FILL_PIECE, (int64_t)at);
+	free(zeros);
+	if (good && fdatasync(j->fd) == 0)
+		return;
+	log_event(LOG_WARN, "journal.not_filled", "why", strerror(errno), NULL);
+	(void)!ftruncate(j->fd, 0);
 }
 
 void journal_close(struct journal *j)

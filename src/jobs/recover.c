@@ -62,8 +62,12 @@ bool recover_files(struct files *f, struct store *s, struct problem *why)
 	if (r.written > 0)
 		log_event(LOG_WARN, "files.recovered", "count",
 			  log_num(r.written), NULL);
-	if (!good || journal_empty(journal))
-		return good;
+	if (!good)
+		return false;
+	if (journal_empty(journal)) {
+		journal_fill(journal);
+		return true;
+	}
 	return problem_set(why, PROBLEM_INTERNAL, "files/journal", "%s",
 			   strerror(errno));
 }

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -116,6 +117,29 @@ static void what_is_added_is_there(void)
 	ok(journal_open("/proc/none/journal", &why) == NULL &&
 		   why.code == PROBLEM_INTERNAL,
 	   "one that cannot be made");
+}
+
+static off_t size_alone(void)
+{
+	struct stat st;
+
+	rig_must(stat(journal_path(), &st) == 0);
+	return st.st_size;
+}
+
+static void filled_it_does_not_grow(void)
+{
+	const off_t whole = (off_t)(2 * JOURNAL_HALF);
+	struct journal *j = open_alone();
+
+	journal_fill(j);
+	ok(size_alone() == whole && strcmp(records(j), "") == 0,
+	   "filled it has its size, and no record");
+	ok(add(j, 1, "abc", 3) && add(j, 2, "d", 1) && size_alone() == whole,
+	   "what is added goes into it");
+	is_str(records(j), "1 2 ", "and is there");
+	journal_close(j);
+	ok(size_alone() == 0, "closed in order it takes no room");
 }
 
 static void halves_take_turns(void)
@@ -319,6 +343,7 @@ int main(void)
 {
 	rig_folder(&r);
 	what_is_added_is_there();
+	filled_it_does_not_grow();
 	halves_take_turns();
 	a_disk_that_failed_once();
 	no_half_records();
