@@ -131,9 +131,11 @@ static void slept_enough(struct timer *t)
 bool fiber_sleep(int64_t until_ms)
 {
 	struct fiber *f = fiber_self();
-	struct carrier *c = f->carrier;
+	struct carrier *c;
 	bool woken;
 
+	must(f != NULL);
+	c = f->carrier;
 	lock(c);
 	woken = f->woken;
 	f->asleep = !woken;
