@@ -11,8 +11,8 @@
  * job promises and that the disk has lost are written again from the journal,
  * which is empty then. The rows are the truth: what none asks for, by its name
  * and its SHA-256, is left alone. May run any number of times. False: an output
- * is lost for now (the disk is full, or below min_free); the journal stays, and
- * the daemon must not begin. The main thread, from cli/house.c.
+ * is lost for now (the disk is full to the last); the journal stays, and the
+ * daemon must not begin. The main thread, from cli/house.c.
  */
 MUST_USE bool recover_files(struct files *f, struct store *s,
 			    struct problem *why);
