@@ -395,9 +395,9 @@ static bool settle(struct file_sink *s, const char *name,
 	       (put_off(s, name, later) || sync_now(s, why));
 }
 
-bool file_sink_commit_later(struct file_sink *s, const char *name,
-			    struct files_unsynced *later, int64_t *size,
-			    char sha256[DIGEST_HEX_SIZE], struct problem *why)
+bool file_sink_commit(struct file_sink *s, const char *name,
+		      struct files_unsynced *later, int64_t *size,
+		      char sha256[DIGEST_HEX_SIZE], struct problem *why)
 {
 	if (!settle(s, name, later, why)) {
 		file_sink_abort(s);
@@ -407,12 +407,6 @@ bool file_sink_commit_later(struct file_sink *s, const char *name,
 	digest_hex(s->sha256, sha256);
 	sink_free(s);
 	return true;
-}
-
-bool file_sink_commit(struct file_sink *s, const char *name, int64_t *size,
-		      char sha256[DIGEST_HEX_SIZE], struct problem *why)
-{
-	return file_sink_commit_later(s, name, NULL, size, sha256, why);
 }
 
 bool files_restore(struct files *f, const char *job, const char *name,
@@ -425,7 +419,7 @@ bool files_restore(struct files *f, const char *job, const char *name,
 	if (s == NULL)
 		return false;
 	(void)file_sink_write(s, bytes, n);
-	return file_sink_commit(s, name, &size, sha256, why);
+	return file_sink_commit(s, name, NULL, &size, sha256, why);
 }
 
 bool files_exists(struct files *f, const char *job, const char *name)

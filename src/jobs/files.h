@@ -57,11 +57,6 @@ const void *file_sink_memory(const struct file_sink *s, size_t *n);
  * failure is told by the commit. -1: it cannot be made. */
 int file_sink_fd(struct file_sink *s);
 void file_sink_reread(struct file_sink *s);
-/* Frees the sink in both cases. The name is checked: ^[a-z0-9_-]+\.[a-z0-9]+$
- */
-MUST_USE bool file_sink_commit(struct file_sink *s, const char *name,
-			       int64_t *size, char sha256[DIGEST_HEX_SIZE],
-			       struct problem *why);
 void file_sink_abort(struct file_sink *s);
 
 /*
@@ -85,13 +80,13 @@ struct files_unsynced {
 	bool failed;	    /* a sync did: the files must not be relied on */
 };
 
-/* Like file_sink_commit(), but what is small is left to files_sync(). All of
- * one `later` are of one job. */
-MUST_USE bool file_sink_commit_later(struct file_sink *s, const char *name,
-				     struct files_unsynced *later,
-				     int64_t *size,
-				     char sha256[DIGEST_HEX_SIZE],
-				     struct problem *why);
+/* Frees the sink in both cases. The name is checked: ^[a-z0-9_-]+\.[a-z0-9]+$
+ * It is on disk after this, or, where it is small and `later` is not NULL,
+ * after files_sync(). All of one `later` are of one job. */
+MUST_USE bool file_sink_commit(struct file_sink *s, const char *name,
+			       struct files_unsynced *later, int64_t *size,
+			       char sha256[DIGEST_HEX_SIZE],
+			       struct problem *why);
 /* Whether that will sync it itself, which may take long. */
 bool file_sink_syncs(const struct file_sink *s,
 		     const struct files_unsynced *later);

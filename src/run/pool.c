@@ -305,12 +305,6 @@ void pool_end(struct pool *p, int64_t ms)
 	janitor_stop(p->janitor);
 }
 
-void pool_stop(struct pool *p, int64_t ms)
-{
-	pool_end(p, ms);
-	pool_free(p);
-}
-
 void pool_cancel(struct pool *p, const char *job_id)
 {
 	slot_cancel_job(&p->shared, p->slots, p->slot_count, job_id);

@@ -56,10 +56,9 @@ struct pool_options {
 MUST_USE struct pool *pool_start(const struct pool_options *o,
 				 struct problem *why);
 /* Stop claiming; slots finish the job they have while time is left, then
- * leave it in its phase for the next start. Joins all within about `ms`. */
-void pool_stop(struct pool *p, int64_t ms);
-/* The same in two steps: between them it runs nothing, but others may still ask
- * for its state or cancel. */
+ * leave it in its phase for the next start. Joins all within about `ms`. After
+ * this it runs nothing, but others may still ask for its state or cancel, until
+ * it is freed. */
 void pool_end(struct pool *p, int64_t ms);
 void pool_free(struct pool *p);
 /* From the store's listener: a running job is to be canceled. Never blocks. */

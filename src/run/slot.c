@@ -182,12 +182,12 @@ static bool alone(const struct slot *s)
 void slot_claim_ahead(struct slot *s)
 {
 	struct store_claim want = {.backend = s->backend->name,
-				   .pool = s->backend->pool,
-				   .alone = alone(s)};
+				   .pool = s->backend->pool};
 
 	if (s->ahead.claim != NULL || atomic_load(&s->shared->stopping) ||
 	    !backend_is_up(s->backend))
 		return;
+	want.alone = alone(s);
 	id_v4(want.prompt_id);
 	memcpy(s->ahead.prompt_id, want.prompt_id, ID_SIZE);
 	s->ahead.claim = store_claim(s->shared->store, &want, &s->ahead.arena,

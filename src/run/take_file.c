@@ -222,8 +222,8 @@ static void commit_file(void *ctx)
 {
 	struct commitment *c = ctx;
 
-	c->good = file_sink_commit_later(c->sink, c->name, c->later, c->size,
-					 c->sha256, c->why);
+	c->good = file_sink_commit(c->sink, c->name, c->later, c->size,
+				   c->sha256, c->why);
 }
 
 bool take_commit(struct slot *s, struct file_sink *sink, const char *name,

@@ -17,7 +17,7 @@
 enum failure take_file(struct slot *s, const struct want *w,
 		       const struct history_file *from, size_t index,
 		       struct output_file *out);
-/* file_sink_commit_later() for a file of the slot's job. */
+/* file_sink_commit() for a file of the slot's job. */
 MUST_USE bool take_commit(struct slot *s, struct file_sink *sink,
 			  const char *name, int64_t *size,
 			  char sha256[DIGEST_HEX_SIZE], struct problem *why);

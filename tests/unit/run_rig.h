@@ -222,7 +222,8 @@ static inline void stop_pool(struct rig *r, int64_t ms)
 	p = r->pool;
 	r->pool = NULL;
 	box_unlock(&r->box);
-	pool_stop(p, ms);
+	pool_end(p, ms);
+	pool_free(p);
 }
 
 /* The whole of our half ends and begins again, as a new process would. */

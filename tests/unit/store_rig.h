@@ -323,7 +323,7 @@ static inline void rig_file(struct rig *r, const char *job, const char *name)
 	int64_t size;
 
 	rig_must(s != NULL && file_sink_write(s, "bytes", 5));
-	rig_must(file_sink_commit(s, name, &size, sha, &why));
+	rig_must(file_sink_commit(s, name, NULL, &size, sha, &why));
 }
 
 /* ---- input files ---- */

@@ -76,7 +76,7 @@ static void hostile_names(void)
 				 id, names[i].name);
 			is_str(out, want, "it is one of the job");
 		}
-		ok(file_sink_commit(s, names[i].name, &size, sha, &why) ==
+		ok(file_sink_commit(s, names[i].name, NULL, &size, sha, &why) ==
 			   names[i].good,
 		   "a file named so");
 		ok(files_exists(r.files, id, names[i].name) == names[i].good,
@@ -135,7 +135,7 @@ static void whole_or_not_at_all(void)
 		   file_sink_write(s, "c", 1),
 	   "up to the ceiling");
 	ok(entries(id, &odd) == 0, "nothing is there before the commit");
-	ok(file_sink_commit(s, "a.txt", &size, sha, &why) && size == 3,
+	ok(file_sink_commit(s, "a.txt", NULL, &size, sha, &why) && size == 3,
 	   "committed");
 	is_str(sha, abc, "SHA-256");
 	ok(entries(id, &odd) == 1 && !odd, "under its own name alone");
@@ -149,7 +149,7 @@ static void whole_or_not_at_all(void)
 	ok(file_sink_write(s, "abc", 3) && !file_sink_write(s, "d", 1),
 	   "a byte past the ceiling is refused");
 	ok(!file_sink_write(s, "", 0), "and all after it");
-	ok(!file_sink_commit(s, "b.txt", &size, sha, &why) &&
+	ok(!file_sink_commit(s, "b.txt", NULL, &size, sha, &why) &&
 		   why.code == PROBLEM_TOO_LARGE,
 	   "so is its commit");
 	ok(entries(id, &odd) == 1, "nothing is left of it");
@@ -163,7 +163,7 @@ static void whole_or_not_at_all(void)
 	for (int i = 0; i < 100; i++)
 		rig_must(file_sink_write(s, "xy", 2));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	ok(file_sink_commit(s, "a.txt", &size, sha, &why) && size == 200,
+	ok(file_sink_commit(s, "a.txt", NULL, &size, sha, &why) && size == 200,
 	   "a second file of the name takes its place");
 	ok(fstat(fd, &st) == 0 && st.st_size == 3,
 	   "and leaves the first one's bytes alone");
@@ -173,7 +173,7 @@ static void whole_or_not_at_all(void)
 	   "the job's files are removed");
 	ok(files_remove_job(r.files, id, &why), "twice is fine");
 	s = files_begin(r.files, id, 3, &why);
-	ok(s != NULL && file_sink_commit(s, "c.txt", &size, sha, &why) &&
+	ok(s != NULL && file_sink_commit(s, "c.txt", NULL, &size, sha, &why) &&
 		   size == 0,
 	   "an empty file, in a folder made again");
 }
@@ -221,7 +221,7 @@ static void one_way(enum way way, size_t n, const unsigned char *bytes)
 		   entries(id, &odd) == (small ? 0 : 1) && odd == !small,
 	   "%zu bytes %s: %s", n, ways[way],
 	   small ? "in memory" : "under a temporary name");
-	ok(file_sink_commit(s, "a.bin", &size, sha, &why) &&
+	ok(file_sink_commit(s, "a.bin", NULL, &size, sha, &why) &&
 		   size == (int64_t)n && entries(id, &odd) == 1 && !odd,
 	   "under its own name alone");
 	is_str(sha, want, "SHA-256");
@@ -230,7 +230,7 @@ static void one_way(enum way way, size_t n, const unsigned char *bytes)
 	file_sink_abort(s);
 	s = files_begin(r.files, id, (int64_t)n - 1, &why);
 	(void)file_sink_write(s, bytes, n);
-	ok(!file_sink_commit(s, "b.bin", &size, sha, &why) &&
+	ok(!file_sink_commit(s, "b.bin", NULL, &size, sha, &why) &&
 		   why.code == PROBLEM_TOO_LARGE && entries(id, &odd) == 1,
 	   "aborted or too large: nothing is left");
 }
@@ -338,8 +338,8 @@ static void each_job(void)
 	f = files_open(path, 0, &why);
 	rig_must(f != NULL);
 	id_v7(id);
-	ok(file_sink_commit(files_begin(f, id, 1, &why), "one.x", &size, sha,
-			    &why),
+	ok(file_sink_commit(files_begin(f, id, 1, &why), "one.x", NULL, &size,
+			    sha, &why),
 	   "a file");
 	snprintf(path, sizeof(path), "%s/each/xx", r.folder);
 	rig_must(mkdir(path, 0700) == 0);

@@ -237,7 +237,7 @@ static const char *succeeded(const char *sha)
 	store_note(r.store, mine.id, mine.prompt_id, PHASE_RAN);
 	s = files_begin(r.files, mine.id, 1000, &why);
 	rig_must(s != NULL && file_sink_write(s, content, sizeof(content)));
-	rig_must(file_sink_commit_later(s, "image.png", &later, &size, real,
+	rig_must(file_sink_commit(s, "image.png", &later, &size, real,
 					&why));
 	rig_must(store_succeed(
 		r.store, mine.id, mine.prompt_id,

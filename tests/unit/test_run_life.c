@@ -460,7 +460,8 @@ static void test_strays(void)
 			files_begin(r.files, i == 0 ? old : young, 100, &why);
 
 		must(s != NULL && file_sink_write(s, "x", 1) &&
-			     file_sink_commit(s, "a.bin", &size, sha, &why),
+			     file_sink_commit(s, "a.bin", NULL, &size, sha,
+					      &why),
 		     "stray", &why);
 	}
 	leave_blob(&r, blob);

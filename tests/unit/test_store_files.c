@@ -145,7 +145,7 @@ static bool give(const char *job, const char *name, size_t n,
 		rig_must(file_sink_write(s, bytes, part));
 		done += part;
 	}
-	return file_sink_commit_later(s, name, later, &size, sha, &why) &&
+	return file_sink_commit(s, name, later, &size, sha, &why) &&
 	       size == (int64_t)n;
 }
 

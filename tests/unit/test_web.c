@@ -18,16 +18,22 @@
 /* A name server that is silent until the call is over, or for five seconds. The
  * program's own getaddrinfo() goes before that of the C library, for libcurl,
  * too. */
-static atomic_bool call_over, name_answered;
+static struct box names; /* guards what follows */
+static bool call_over;
+static atomic_bool name_answered;
 static __typeof__(getaddrinfo) *real_getaddrinfo;
 
 int getaddrinfo(const char *name, const char *service,
 		const struct addrinfo *req, struct addrinfo **pai)
 {
+	int64_t until = clock_monotonic_ms() + 5000;
+
 	if (name == NULL || strcmp(name, "silent.test") != 0)
 		return real_getaddrinfo(name, service, req, pai);
-	for (int i = 0; i < 500 && !call_over; i++)
-		usleep(10000);
+	box_lock(&names);
+	while (!call_over && box_wait(&names, until))
+		;
+	box_unlock(&names);
 	name_answered = true;
 	return EAI_NONAME;
 }
@@ -451,13 +457,22 @@ static void test_timeout(void)
 	ok(run(&call) == WEB_TIMED_OUT, "an answer that does not end in time");
 }
 
+static void set_call_over(bool over)
+{
+	box_lock(&names);
+	call_over = over;
+	box_wake(&names);
+	box_unlock(&names);
+}
+
 /* All that wait on the thread would wait with it. */
 static void test_silent_names(void)
 {
 	struct drain d = {.patience = 1};
 	struct web_call call = call_of("GET", "/ok");
 
-	call_over = name_answered = false;
+	set_call_over(false);
+	name_answered = false;
 	snprintf(url, sizeof(url), "http://silent.test:%u/ok", server.port);
 	call.timeout_ms = 100;
 	ok(run(&call) == WEB_REFUSED && !name_answered,
@@ -467,7 +482,7 @@ static void test_silent_names(void)
 	call.stop_ctx = &d;
 	ok(run(&call) == WEB_STOPPED && !name_answered,
 	   "nor where the call is stopped");
-	call_over = true;
+	set_call_over(true);
 }
 
 static void test_too_large(void)
@@ -671,6 +686,7 @@ int main(void)
 					      "HTTP_PROXY", "HTTPS_PROXY",
 					      "all_proxy",  "ALL_PROXY"};
 
+	box_init(&names);
 	*(void **)&real_getaddrinfo = dlsym(RTLD_NEXT, "getaddrinfo");
 	/* Nobody is there: a call that heeded one of these would fail. */
 	for (size_t i = 0; i < COUNT(proxies); i++)
