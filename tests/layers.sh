@@ -30,7 +30,7 @@ cd "${1:-src}" || exit 2
 		only["fcgiapp.h"]       = "^http/fastcgi\\.c$"
 		only["jwt.h"]           = "^auth/token\\.c$"
 		only["curl/curl.h"]     = "^base/curl_use\\.h$"
-		only["base/curl_use.h"] = "^base/(web|web_hub|fetch|curl_use)\\.[ch]$"
+		only["base/curl_use.h"] = "^base/(wire|wire_dial|fetch|curl_use)\\.[ch]$"
 		only["libwebsockets.h"] = "^comfy/ws\\.c$"
 		only["sqlite3.h"]       = "^jobs/db_sqlite[a-z_]*\\.[ch]$"
 		only["vips/vips.h"]     = "^helper/picture\\.c$"

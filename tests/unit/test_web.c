@@ -295,7 +295,7 @@ static void test_requests(void)
 		{"127.0.0.1", "/echo?a=b&c=%2F", "/echo?a=b&c=%2F"},
 		{"127.0.0.1", "/echo", "/echo"},
 		{"localhost", "/echo?x", "/echo?x"},
-		{"127.0.0.1", "/./echo?y#part", "/echo?y"},
+		{"127.0.0.1", "/echo/./x?y#part", "/echo/./x?y"},
 		{"127.0.0.1", "/echo?a=b/../c", "/echo?a=b/../c"},
 		{"localhost", "/echo", "/echo"},
 	};
