@@ -1,6 +1,7 @@
 #include "base/curl_use.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 
 static void global_init(void)
 {
@@ -21,6 +22,7 @@ CURLM *curl_use_multi(void)
 CURL *curl_use_easy(void)
 {
 	CURL *easy = curl_easy_init();
+	const char *authorities = getenv("SSL_CERT_FILE");
 
 	must(easy != NULL);
 	SET(easy, CURLOPT_NOSIGNAL, 1L);
@@ -33,5 +35,9 @@ CURL *curl_use_easy(void)
 	 * all who wait on it: the resolver's own is left behind, and goes by
 	 * itself. */
 	SET(easy, CURLOPT_QUICK_EXIT, 1L);
+	/* OpenSSL looks there, and so do the sockets to ComfyUI; libcurl alone
+	 * would not. */
+	if (authorities != NULL)
+		SET(easy, CURLOPT_CAINFO, authorities);
 	return easy;
 }

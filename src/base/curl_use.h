@@ -6,8 +6,8 @@
 #include "base/must.h"
 
 /*
- * What the two users of libcurl share, and nobody else: base/web.c, which talks
- * to servers of the operator (with web_hub.c, where a fiber asks), and
+ * What the two users of libcurl share, and nobody else: base/wire_dial.c, which
+ * connects to servers of the operator (base/wire.c sends and receives), and
  * base/fetch.c, which follows URLs of callers.
  */
 
@@ -17,7 +17,8 @@
 
 CURLM *curl_use_multi(void);
 /* No proxy from the environment, no redirects, http and https only, HTTP/1.1,
- * no signals; a name that is being looked up is not waited for at the end. */
+ * no signals; a name that is being looked up is not waited for at the end.
+ * SSL_CERT_FILE names other authorities. */
 CURL *curl_use_easy(void);
 
 #endif

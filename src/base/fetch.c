@@ -24,7 +24,6 @@ struct fetch {
 	CURLM *multi;
 	struct curl_slist *headers;
 	char *agent;
-	char *ca_file; /* NULL: the system's */
 	struct fetch_transfer *first;
 };
 
@@ -286,8 +285,6 @@ static void set_hop(struct fetch_transfer *t, const char *url, long left)
 	SET(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	SET(easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-	if (f->ca_file != NULL)
-		SET(easy, CURLOPT_CAINFO, f->ca_file);
 	SET(easy, CURLOPT_HTTP09_ALLOWED, 0L);
 	SET(easy, CURLOPT_TIMEOUT_MS, left);
 	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, connect < left ? connect : left);
@@ -376,14 +373,10 @@ static void next_hop(struct fetch_transfer *t)
 struct fetch *fetch_create(const struct fetch_options *o)
 {
 	struct fetch *f = mem_alloc(sizeof(*f));
-	const char *ca_file = getenv("SSL_CERT_FILE");
 
 	f->allow = o->allow;
 	f->http = o->http;
 	f->agent = mem_strdup(o->agent);
-	/* OpenSSL looks there, and so do the sockets to ComfyUI; libcurl alone
-	 * would not. */
-	f->ca_file = ca_file != NULL ? mem_strdup(ca_file) : NULL;
 	f->multi = curl_use_multi();
 	/* None at all would mean that any coding will do (RFC 9110, 12.5.3). */
 	f->headers = curl_slist_append(NULL, "Accept-Encoding: identity");
@@ -411,7 +404,6 @@ void fetch_destroy(struct fetch *f)
 	curl_multi_cleanup(f->multi);
 	curl_slist_free_all(f->headers);
 	free(f->agent);
-	free(f->ca_file);
 	free(f);
 }
 

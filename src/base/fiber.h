@@ -54,7 +54,7 @@ void fiber_pause(int64_t until_ms);
  * In a fiber and in a plain thread. */
 bool fiber_readable(int fd, int64_t until_ms);
 
-/* ---- for base/web_hub.c: what is not a fiber's ---- */
+/* ---- for base/wire.c and wire_dial.c: what is not a fiber's ---- */
 
 /* A descriptor that the carrier looks at between the turns of its fibers.
  * events: EPOLLIN, EPOLLOUT. Carrier's own. */

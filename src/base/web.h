@@ -12,12 +12,13 @@
 /*
  * HTTP requests with a deadline to servers that the operator named, for those
  * that may wait for an answer: the threads health and keys, the fibers of
- * slots. One struct web for each, made and used there; connections to the
- * servers are kept open between calls, by each thread its own, by the fibers of
- * a carrier together (web_hub.h).
+ * slots. One struct web for each, made and used there; its connection
+ * (base/wire.h) is kept open for the next call to the same server.
  *
- * No proxy from the environment, no redirects, http and https only, no
- * `Expect`, no signals.
+ * No proxy from the environment, no redirects, http and https only, HTTP/1.1,
+ * no `Expect`, no codings but chunks. A URL goes out as it stands, without its
+ * fragment; one with a user name, a space or a character beyond ASCII is
+ * refused.
  */
 struct web;
 
@@ -42,13 +43,15 @@ struct web_call {
 	/* In place of body: these one after another, never whole in memory. */
 	const struct web_piece *pieces;
 	size_t piece_count;
-	const char *const *headers; /* "Name: value", ended by NULL; or NULL */
+	/* "Name: value", ended by NULL, without line ends; or NULL. One that we
+	 * would send as well takes its place. */
+	const char *const *headers;
 	int64_t timeout_ms;	    /* of the whole call; required */
 	size_t max_bytes;	    /* ceiling of the answer's body; required */
 	/*
-	 * A kept connection that dies makes curl send a POST again without a
-	 * word. True forbids that, for calls that must not happen twice: the
-	 * outcome is WEB_BROKEN then.
+	 * Where a kept connection dies before an answer comes, the request goes
+	 * out again on another. True forbids that, for calls that must not
+	 * happen twice: the outcome is WEB_BROKEN then.
 	 */
 	bool once;
 	/* Where the body of a 2xx answer goes in pieces; false ends the call.
