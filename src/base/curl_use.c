@@ -16,6 +16,9 @@ CURLM *curl_use_multi(void)
 	pthread_once(&once, global_init);
 	multi = curl_multi_init();
 	must(multi != NULL);
+#if CURL_AT_LEAST_VERSION(8, 20, 0) /* where it has the resolvers */
+	must(curl_multi_setopt(multi, CURLMOPT_QUICK_EXIT, 1L) == CURLM_OK);
+#endif
 	return multi;
 }
 
