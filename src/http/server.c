@@ -14,9 +14,9 @@
 #define EVENTS	     256
 #define LONGEST_WAIT 60000
 
-static bool add_to_epoll(struct server *s, int fd, void *who)
+static bool add_to_epoll(struct server *s, int fd, uint32_t events, void *who)
 {
-	struct epoll_event e = {.events = EPOLLIN, .data.ptr = who};
+	struct epoll_event e = {.events = events, .data.ptr = who};
 
 	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &e) == 0;
 }
@@ -48,8 +48,9 @@ static bool open_all(struct server *s, struct problem *why)
 	if (!listen_open(s, why))
 		return false;
 	s->accepting = true;
-	if (!add_to_epoll(s, s->wake, &s->wake) ||
-	    !add_to_epoll(s, s->listener, &s->listener))
+	/* By its edge: each write is told once, and nobody has to read it. */
+	if (!add_to_epoll(s, s->wake, EPOLLIN | EPOLLET, &s->wake) ||
+	    !add_to_epoll(s, s->listener, EPOLLIN, &s->listener))
 		return problem_set(why, PROBLEM_INTERNAL, "", "epoll_ctl: %s",
 				   strerror(errno));
 	return true;
@@ -121,7 +122,7 @@ void server_resume_accept(struct server *s)
 	if (s->accepting || s->listener < 0)
 		return;
 	timer_stop(&s->timers, &s->accept_again);
-	s->accepting = add_to_epoll(s, s->listener, &s->listener);
+	s->accepting = add_to_epoll(s, s->listener, EPOLLIN, &s->listener);
 	if (!s->accepting)
 		server_pause_accept(s, true);
 }
@@ -132,7 +133,7 @@ static void wake(struct server *s)
 {
 	uint64_t one = 1;
 
-	/* It fails only when the counter is full, and then it is awake. */
+	/* The counter has room for centuries of it. */
 	while (write(s->wake, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
 }
@@ -151,16 +152,6 @@ void server_post(struct server *s, void (*fn)(void *arg), void *arg)
 	pthread_mutex_unlock(&s->lock);
 	if (first)
 		wake(s);
-}
-
-/* Read before the posts and the stop are looked at: what comes in between
- * wakes the loop again. */
-static void woke(struct server *s)
-{
-	uint64_t n;
-
-	while (read(s->wake, &n, sizeof(n)) < 0 && errno == EINTR)
-		;
 }
 
 static void run_posts(struct server *s)
@@ -314,11 +305,9 @@ static void one_round(struct server *s)
 		connection_accept(s);
 	timers_run(&s->timers, clock_monotonic_ms());
 	if (woken) {
-		bool stop;
-
-		woke(s);
 		/* In this order: the posts before server_finish() count. */
-		stop = atomic_load(&s->stop);
+		bool stop = atomic_load(&s->stop);
+
 		run_posts(s);
 		if (stop && !s->stopping)
 			begin_stop(s);
