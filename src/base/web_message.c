@@ -95,7 +95,8 @@ static bool take_status(struct span line, struct web_head *out)
 
 	if (line.n < 12 || memcmp(s, "HTTP/1.", 7) != 0 || !digit(s[7]) ||
 	    s[8] != ' ' || s[9] < '1' || s[9] > '9' || !digit(s[10]) ||
-	    !digit(s[11]) || (line.n > 12 && s[12] != ' '))
+	    !digit(s[11]) || (line.n > 12 && s[12] != ' ') ||
+	    memchr(s, '\0', line.n) != NULL)
 		return false;
 	out->status = (s[9] - '0') * 100 + (s[10] - '0') * 10 + (s[11] - '0');
 	out->last = s[7] == '0'; /* 1.0 keeps a connection only when asked */
@@ -256,7 +257,7 @@ static void size_line(struct web_body *b, char c)
 		if (++b->digits > CHUNK_DIGITS)
 			b->state = WEB_BODY_BAD;
 	} else if (b->digits == 0 ||
-		   (b->line == b->digits + 1 && !strchr("\r; \t", c))) {
+		   (b->line == b->digits + 1 && !memchr("\r; \t", c, 4))) {
 		b->state = WEB_BODY_BAD;
 	}
 }
