@@ -18,6 +18,7 @@
 #define REQUEST_MOST                                                           \
 	((size_t)128 * 1024)	       /* its head, and a body that is small */
 #define SMALL_BODY ((size_t)16 * 1024) /* so small that it is worth a copy */
+#define MOVES	   16		       /* of bytes without a pause */
 #define ROOM	   ((size_t)64 * 1024) /* the largest head of an answer */
 
 struct web {
@@ -48,9 +49,10 @@ struct transfer {
 	struct web_head head;
 	struct web_body body;
 	size_t body_bytes;
-	bool heard;    /* a byte of an answer has come */
-	bool answered; /* its head has */
-	bool done;     /* all of it has */
+	unsigned moves; /* of bytes, in either direction */
+	bool heard;	/* a byte of an answer has come */
+	bool answered;	/* its head has */
+	bool done;	/* all of it has */
 	bool stopped;
 	const char *why; /* what was wrong with the answer; NULL: the wire */
 };
@@ -353,6 +355,18 @@ static enum web_outcome outcome_of(enum wire_state s)
 	return WEB_BROKEN;
 }
 
+/*
+ * A server that is as fast as we are leaves nothing to wait for. Neither may it
+ * so go on past the call's time, nor other fibers wait for their turn until the
+ * last byte is there.
+ */
+static enum web_outcome breathe(struct transfer *t)
+{
+	if (++t->moves % MOVES != 0)
+		return WEB_ANSWERED;
+	return outcome_of(wire_pause(t->web->wire, &t->limit));
+}
+
 /* WEB_ANSWERED: all is sent; or as much as the server wants, which has answered
  * or closed before the end (as ComfyUI does with an upload that is too large).
  */
@@ -376,6 +390,7 @@ static enum web_outcome send_request(struct transfer *t)
 			break;
 		if (n > 0) {
 			t->sent += (size_t)n;
+			o = breathe(t);
 			continue;
 		}
 		o = outcome_of(wire_wait(wire, true, &t->limit));
@@ -391,9 +406,9 @@ static enum web_outcome receive_answer(struct transfer *t)
 	bool again = true; /* it has hardly come yet */
 
 	while (o == WEB_ANSWERED && !t->done) {
-		if (again)
-			o = outcome_of(
-				wire_wait(t->web->wire, false, &t->limit));
+		o = again ? outcome_of(
+				    wire_wait(t->web->wire, false, &t->limit))
+			  : breathe(t);
 		if (o == WEB_ANSWERED)
 			o = receive(t, &again);
 	}

@@ -1,5 +1,6 @@
 #include "base/wire.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,12 +92,13 @@ void wire_close(struct wire *w)
 	w->dial = NULL;
 }
 
-/* Neither bytes nor an end wait to be received. */
+/* Neither bytes, an end nor an error wait to be received. */
 static bool silent(const struct wire *w)
 {
 	char byte;
 
-	return recv(w->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+	return recv(w->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	       (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 bool wire_kept(const struct wire *w, const char *origin, bool sure)
@@ -161,6 +163,23 @@ static bool wait_in_thread(const struct wire *w, bool sending, int64_t ms)
 	return poll(&p, 1, (int)ms) > 0;
 }
 
+static enum wire_state held(const struct wire_limit *limit, int64_t now)
+{
+	if (limit->stop != NULL && limit->stop(limit->ctx))
+		return WIRE_STOPPED;
+	return now < limit->until_ms ? WIRE_GOOD : WIRE_TIMED_OUT;
+}
+
+enum wire_state wire_pause(struct wire *w, const struct wire_limit *limit)
+{
+	if (w->fiber != NULL) {
+		w->waiting = true;
+		(void)fiber_sleep(clock_monotonic_ms());
+		w->waiting = false;
+	}
+	return held(limit, clock_monotonic_ms());
+}
+
 enum wire_state wire_wait(struct wire *w, bool sending,
 			  const struct wire_limit *limit)
 {
@@ -168,11 +187,10 @@ enum wire_state wire_wait(struct wire *w, bool sending,
 
 	while (!ready) {
 		int64_t now = clock_monotonic_ms(), until = now + LOOK_MS;
+		enum wire_state state = held(limit, now);
 
-		if (limit->stop != NULL && limit->stop(limit->ctx))
-			return WIRE_STOPPED;
-		if (now >= limit->until_ms)
-			return WIRE_TIMED_OUT;
+		if (state != WIRE_GOOD)
+			return state;
 		if (until > limit->until_ms)
 			until = limit->until_ms;
 		ready = w->fiber != NULL

@@ -56,5 +56,9 @@ MUST_USE ssize_t wire_receive(struct wire *w, void *to, size_t n);
 /* Waits until something can be received, or with `sending` that or sent. */
 MUST_USE enum wire_state wire_wait(struct wire *w, bool sending,
 				   const struct wire_limit *limit);
+/* Waits for nothing, but lets other fibers have their turn: for those who go on
+ * and on, as there is always something to receive or room to send. */
+MUST_USE enum wire_state wire_pause(struct wire *w,
+				    const struct wire_limit *limit);
 
 #endif
