@@ -455,6 +455,7 @@ static enum web_outcome carry_out(struct transfer *t, const char *origin)
 		if (o != WEB_BROKEN || t->heard || (once && t->sent > 0))
 			return o;
 		t->sent = 0;
+		t->why = NULL;
 	}
 	o = connect_to(t, origin);
 	return o == WEB_ANSWERED ? exchange(t) : o;
