@@ -170,7 +170,7 @@ static bool talk(struct talk *t, const char *path)
 	}
 	if (text_starts(path, "/early ")) {
 		say(t, "HTTP/1.1 413 T", 14);
-		say(t, "oo Large\r\nContent-Length: 2\r\n\r\nn", 33);
+		say(t, "oo Large\r\nContent-Length: 2\r\n\r\nn", 32);
 		say(t, "o", 1);
 		flush(t);
 		await_next(t->server);
