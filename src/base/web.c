@@ -24,8 +24,8 @@
 struct web {
 	struct wire *wire;
 	struct buf request;
-	/* What comes; before that, the part of a file that goes. */
-	char room[ROOM];
+	char room[ROOM]; /* what comes */
+	char part[ROOM]; /* of a file, that goes */
 };
 
 /* Where a call goes; `host` and `target` are parts of its URL. */
@@ -45,7 +45,11 @@ struct transfer {
 	const struct web_piece *pieces;
 	size_t piece_count;
 	size_t total, sent; /* bytes of the request */
-	size_t have;	    /* of an answer's head that is not whole yet */
+	/* What goes next; it stays until it has gone, as TLS wants to be given
+	 * the very same bytes again. */
+	const char *next;
+	size_t next_len;
+	size_t have; /* of an answer's head that is not whole yet */
 	struct web_head head;
 	struct web_body body;
 	size_t body_bytes;
@@ -196,34 +200,38 @@ static bool put_request(struct transfer *t, const struct address *a)
 	return !buf_over(to);
 }
 
-/* What is to be sent next: how much, or -1 where a file does not give what was
- * promised. */
-static ssize_t next_bytes(struct transfer *t, const char **bytes)
+/* Sees to it that there is something to go next; false where a file does not
+ * give what was promised. */
+static bool load_next(struct transfer *t)
 {
 	const struct buf *request = &t->web->request;
 	const struct web_piece *p = t->pieces;
-	size_t at = t->sent, n;
+	size_t at = t->sent;
 	ssize_t got;
 
+	if (t->next_len > 0)
+		return true;
 	if (at < request->len) {
-		*bytes = request->at + at;
-		return (ssize_t)(request->len - at);
+		t->next = request->at + at;
+		t->next_len = request->len - at;
+		return true;
 	}
 	for (at -= request->len; at >= p->len; p++)
 		at -= p->len;
-	n = p->len - at;
+	t->next_len = p->len - at;
 	if (p->bytes != NULL) {
-		*bytes = (const char *)p->bytes + at;
-		return (ssize_t)n;
+		t->next = (const char *)p->bytes + at;
+		return true;
 	}
-	*bytes = t->web->room + t->have;
-	if (n > ROOM - t->have)
-		n = ROOM - t->have;
+	t->next = t->web->part;
+	if (t->next_len > ROOM)
+		t->next_len = ROOM;
 	do
-		got = pread(p->fd, t->web->room + t->have, n,
+		got = pread(p->fd, t->web->part, t->next_len,
 			    (off_t)(p->offset + (int64_t)at));
 	while (got < 0 && errno == EINTR);
-	return got > 0 ? got : -1;
+	t->next_len = got > 0 ? (size_t)got : 0;
+	return got > 0;
 }
 
 /* ---- the answer ---- */
@@ -367,6 +375,21 @@ static enum web_outcome breathe(struct transfer *t)
 	return outcome_of(wire_pause(t->web->wire, &t->limit));
 }
 
+/* Between two sends: all that has come, as it may have been decrypted already,
+ * and nobody is told of that. */
+static enum web_outcome listen_early(struct transfer *t)
+{
+	enum web_outcome o = WEB_ANSWERED;
+	bool again = false;
+
+	while (o == WEB_ANSWERED && !again && !t->answered) {
+		o = receive(t, &again);
+		if (o == WEB_ANSWERED)
+			o = breathe(t);
+	}
+	return o;
+}
+
 /* WEB_ANSWERED: all is sent; or as much as the server wants, which has answered
  * or closed before the end (as ComfyUI does with an upload that is too large).
  */
@@ -374,28 +397,27 @@ static enum web_outcome send_request(struct transfer *t)
 {
 	struct wire *wire = t->web->wire;
 	enum web_outcome o = WEB_ANSWERED;
-	const char *bytes;
-	bool again;
 
 	while (o == WEB_ANSWERED && t->sent < t->total && !t->answered) {
 		ssize_t n;
 
 		if (stop_now(t))
 			return WEB_STOPPED;
-		n = next_bytes(t, &bytes);
-		if (n < 0)
+		if (!load_next(t))
 			return WEB_UNREAD;
-		n = wire_send(wire, bytes, (size_t)n);
+		n = wire_send(wire, t->next, t->next_len);
 		if (n == WIRE_LOST)
 			break;
 		if (n > 0) {
 			t->sent += (size_t)n;
+			t->next += n;
+			t->next_len -= (size_t)n;
 			o = breathe(t);
 			continue;
 		}
 		o = outcome_of(wire_wait(wire, true, &t->limit));
 		if (o == WEB_ANSWERED)
-			o = receive(t, &again);
+			o = listen_early(t);
 	}
 	return o;
 }
@@ -454,7 +476,7 @@ static enum web_outcome carry_out(struct transfer *t, const char *origin)
 		o = exchange(t);
 		if (o != WEB_BROKEN || t->heard || (once && t->sent > 0))
 			return o;
-		t->sent = 0;
+		t->sent = t->next_len = 0;
 		t->why = NULL;
 	}
 	o = connect_to(t, origin);
