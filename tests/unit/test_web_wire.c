@@ -5,6 +5,7 @@
 #define OK	 "HTTP/1.1 200 OK\r\n"
 #define END	 "\r\n"
 #define HELLO	 OK "Content-Length: 5\r\n\r\nhello"
+#define BIG	 ((size_t)1 << 20)
 #define BYTES(s) (s), sizeof(s) - 1
 
 /* Sent, and then nothing more comes. */
@@ -132,6 +133,17 @@ static bool large_head(int fd, size_t n)
 	return good;
 }
 
+static bool large_body(int fd)
+{
+	char *body = mem_alloc(BIG);
+	bool good;
+
+	memset(body, 'x', BIG);
+	good = rig_reply(fd, "200 OK", body, BIG);
+	free(body);
+	return good;
+}
+
 /* As much of that as the client takes, in large pieces, and for ten seconds. */
 static void flood(int fd, const char *start, const char *text)
 {
@@ -167,6 +179,8 @@ static bool serve(struct web_rig *r, int fd, const char *request,
 		return rig_reply(fd, "200 OK", request, strlen(request));
 	if (strcmp(path, "/mirror") == 0)
 		return rig_reply(fd, "200 OK", body, strlen(body));
+	if (strcmp(path, "/big") == 0)
+		return large_body(fd);
 	if (number_behind(path, "/hostile/", &i) && i < COUNT(hostile)) {
 		(void)raw_write(fd, hostile[i].bytes, hostile[i].n);
 		raw_drain(fd);
@@ -538,6 +552,32 @@ static bool slow_sink(void *ctx, const void *bytes, size_t n)
 	return !s->late;
 }
 
+/* Gives way, as one that writes to a slow disk may. */
+static bool waiting_sink(void *ctx, const void *bytes, size_t n)
+{
+	size_t *seen = ctx;
+
+	(void)bytes;
+	*seen += n;
+	fiber_pause(clock_monotonic_ms() + 1);
+	return true;
+}
+
+static void test_waiting_sink(void)
+{
+	size_t seen = 0;
+	struct web_call call = call_of(&c, "GET", rig->port, "/big");
+	unsigned before;
+
+	call.sink = waiting_sink;
+	call.sink_ctx = &seen;
+	ok(run(&c, &call) == WEB_ANSWERED && seen == BIG,
+	   "into a sink that waits");
+	before = connections();
+	ok(get("/ok") == WEB_ANSWERED && connections() == before,
+	   "what came meanwhile was the answer's: the connection is kept");
+}
+
 static bool lose_patience(void *ctx)
 {
 	struct slow *s = ctx;
@@ -638,6 +678,7 @@ static void test_all(void *unused)
 	test_six();
 	test_sizes();
 	test_early();
+	test_waiting_sink();
 	test_floods();
 	test_connecting();
 	test_gone();
