@@ -138,8 +138,14 @@ ssize_t wire_send(struct wire *w, const void *bytes, size_t n)
 ssize_t wire_receive(struct wire *w, void *to, size_t n)
 {
 	size_t got = 0;
-	CURLcode result = curl_easy_recv(dial_handle(w->dial), to, n, &got);
+	CURLcode result;
 
+	/* Somebody waits for it after all, and there may be more. */
+	if (w->heard) {
+		w->heard = false;
+		carrier_watch(&w->watch, w->fd, EPOLLIN);
+	}
+	result = curl_easy_recv(dial_handle(w->dial), to, n, &got);
 	return carried(w, result, got);
 }
 
