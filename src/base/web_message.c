@@ -246,9 +246,12 @@ static void size_line(struct web_body *b, char c)
 {
 	int value = text_hex_digit(c);
 
-	if (++b->line > LINE_MOST) {
+	if (b->line == LINE_MOST) {
 		b->state = WEB_BODY_BAD;
-	} else if (c == '\n' && b->digits > 0) {
+		return;
+	}
+	b->line++;
+	if (c == '\n' && b->digits > 0) {
 		b->state = b->left > 0 ? WEB_BODY_CHUNK : WEB_BODY_TRAILER;
 		b->digits = 0;
 		b->line = 0;
@@ -256,8 +259,8 @@ static void size_line(struct web_body *b, char c)
 		b->left = b->left << 4 | (unsigned)value;
 		if (++b->digits > CHUNK_DIGITS)
 			b->state = WEB_BODY_BAD;
-	} else if (b->digits == 0 ||
-		   (b->line == b->digits + 1 && !memchr("\r; \t", c, 4))) {
+	} else if (b->digits == 0 || (b->line == b->digits + 1 && c != '\r' &&
+				      c != ';' && !blank(c))) {
 		b->state = WEB_BODY_BAD;
 	}
 }
