@@ -86,8 +86,12 @@ static bool is_given_up(struct one *o, bool by_time)
 		call_of(&o->caller, "GET", server.port, "/silent/");
 
 	if (by_time) {
+		/* So early that there may be no connection yet. */
+		enum web_outcome outcome;
+
 		call.timeout_ms = 20 + (int64_t)o->number;
-		return run(&o->caller, &call) == WEB_TIMED_OUT;
+		outcome = run(&o->caller, &call);
+		return outcome == WEB_TIMED_OUT || outcome == WEB_REFUSED;
 	}
 	o->patience = 2;
 	call.stop = lose_patience;

@@ -591,13 +591,13 @@ static void test_floods(void)
 	struct web_call call = call_of(&c, "GET", rig->port, "/flood");
 
 	call.max_bytes = (size_t)1 << 60;
-	call.timeout_ms = 200;
+	call.timeout_ms = 500;
 	call.sink = slow_sink;
 	call.sink_ctx = &s;
 	ok(run(&c, &call) == WEB_TIMED_OUT && !s.late,
 	   "a body that always comes ends in time");
 	call = call_of(&c, "GET", rig->port, "/interim-flood");
-	call.timeout_ms = 200;
+	call.timeout_ms = 500;
 	ok(run(&c, &call) == WEB_TIMED_OUT, "heads that always come, too: %s",
 	   c.answer.detail);
 	call.timeout_ms = 60000;

@@ -1,7 +1,6 @@
 #ifndef UNIT_WEB_RIG_H
 #define UNIT_WEB_RIG_H
 
-
 #include <netinet/tcp.h>
 
 #include "base/arena.h"
