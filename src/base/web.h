@@ -46,8 +46,8 @@ struct web_call {
 	/* "Name: value", ended by NULL, without line ends; or NULL. One that we
 	 * would send as well takes its place. */
 	const char *const *headers;
-	int64_t timeout_ms;	    /* of the whole call; required */
-	size_t max_bytes;	    /* ceiling of the answer's body; required */
+	int64_t timeout_ms; /* of the whole call; required */
+	size_t max_bytes;   /* ceiling of the answer's body; required */
 	/*
 	 * Where a kept connection dies before an answer comes, the request goes
 	 * out again on another. True forbids that, for calls that must not

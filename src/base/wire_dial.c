@@ -77,6 +77,12 @@ static struct socket *watch_socket(struct dial *d, curl_socket_t fd)
 	return s;
 }
 
+static void unwatch(struct socket *s)
+{
+	carrier_watch(&s->watch, s->watch.fd, 0);
+	free(s);
+}
+
 static void forget_socket(struct socket *s)
 {
 	struct socket **at = &s->dial->sockets;
@@ -84,8 +90,7 @@ static void forget_socket(struct socket *s)
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
-	carrier_watch(&s->watch, s->watch.fd, 0);
-	free(s);
+	unwatch(s);
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx,
@@ -140,9 +145,12 @@ static void use_carrier(struct dial *d)
 /* Of a connection that is there, and of one that is not wanted any more. */
 static void leave_carrier(struct dial *d)
 {
-	while (d->sockets != NULL) {
-		(void)curl_multi_assign(d->multi, d->sockets->watch.fd, NULL);
-		forget_socket(d->sockets);
+	struct socket *s;
+
+	while ((s = d->sockets) != NULL) {
+		(void)curl_multi_assign(d->multi, s->watch.fd, NULL);
+		d->sockets = s->next;
+		unwatch(s);
 	}
 	carrier_timer_stop(&d->timer);
 }
