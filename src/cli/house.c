@@ -13,7 +13,6 @@
 #include "cli/cli.h"
 #include "cli/house.h"
 #include "input/resolve.h"
-#include "jobs/recover.h"
 #include "manifest/catalogue.h"
 
 #define PROMPT_MAX    (32 * 1024 * 1024)
@@ -201,7 +200,7 @@ static bool open_state(struct house *h, struct problem *why)
 	o.blobs = h->blobs;
 	h->store = store_open(&o, why);
 	h->board = board_create(progress_changed, h);
-	if (h->store == NULL || !recover_files(h->files, h->store, why))
+	if (h->store == NULL)
 		return false;
 	return c->keep_files == 0 ||
 	       store_limit_keep(h->store, c->keep_files) ||

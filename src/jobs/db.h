@@ -91,6 +91,24 @@ MUST_USE bool db_hand_on_files(struct db *db, const char *id);
 /* No job keeps its files longer, those that have ended neither. */
 MUST_USE bool db_limit_keep(struct db *db, int64_t keep_ms);
 
+/* ---- copies of small output files (db_sqlite_copies.c) ---- */
+
+/* The job's file of that name has these bytes; n: past all that are there. */
+MUST_USE bool db_add_copy(struct db *db, int64_t n, int64_t seq,
+			  const char *name, const void *bytes, size_t size);
+struct db_copy {
+	char job[ID_SIZE];   /* "": its job's files need not be there */
+	const char *outputs; /* the job's */
+	const char *name;
+	const void *bytes; /* NULL where there are none */
+	size_t size;
+};
+/* Each in turn; *copy is there for the call. False as soon as fn is. */
+typedef bool db_copy_fn(void *ctx, const struct db_copy *copy);
+MUST_USE bool db_each_copy(struct db *db, db_copy_fn *fn, void *ctx);
+/* Those up to n. */
+MUST_USE bool db_drop_copies(struct db *db, int64_t n);
+
 /* ---- input files (db_sqlite_inputs.c) ---- */
 
 /* The job names this blob; once more is fine. */

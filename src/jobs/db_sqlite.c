@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "jobs/db.h"
+#include "jobs/db_sqlite_copies.h"
 #include "jobs/db_sqlite_inputs.h"
 #include "jobs/db_sqlite_log.h"
 #include "jobs/db_sqlite_retention.h"
@@ -116,6 +117,7 @@ struct db {
 	sqlite3_stmt *s[STATEMENTS];
 	struct db_inputs inputs;
 	struct db_retention retention;
+	struct db_copies copies;
 	int lock;      /* descriptor of the lock file */
 	int log_pages; /* of the write-ahead log, as the last commit said */
 	int tried_at;  /* its pages when it was last written back */
@@ -198,7 +200,8 @@ static bool setup(struct db *db, struct problem *why)
 	if (!db_schema(db->sql, why) ||
 	    !db_prepare(db->sql, texts, STATEMENTS, db->s, why) ||
 	    !db_inputs_prepare(db->sql, &db->inputs, why) ||
-	    !db_retention_prepare(db->sql, &db->retention, why))
+	    !db_retention_prepare(db->sql, &db->retention, why) ||
+	    !db_copies_prepare(db->sql, &db->copies, why))
 		return false;
 	/* Replaces SQLite's own automatic checkpoints, too: this connection
 	 * alone writes the log back, at a time of our choosing. */
@@ -244,6 +247,7 @@ void db_close(struct db *db)
 	db_finalize(db->s, STATEMENTS);
 	db_inputs_finalize(&db->inputs);
 	db_retention_finalize(&db->retention);
+	db_copies_finalize(&db->copies);
 	sqlite3_close(db->sql);
 	if (db->lock >= 0)
 		close(db->lock);
@@ -258,6 +262,11 @@ struct db_inputs *db_inputs(struct db *db)
 struct db_retention *db_retention(struct db *db)
 {
 	return &db->retention;
+}
+
+struct db_copies *db_copies(struct db *db)
+{
+	return &db->copies;
 }
 
 /* ---- transactions ---- */

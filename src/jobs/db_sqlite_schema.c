@@ -123,6 +123,14 @@ static const char *const steps[] = {
 	"DROP INDEX jobs_reuse;"
 	"CREATE INDEX jobs_reuse ON jobs (reuse_key, seq)"
 	" WHERE reuse_key IS NOT NULL AND files_until IS NOT NULL;",
+	/* 5: bytes of small output files that the disk may not have yet. The
+	 * numbers only grow while there are rows. */
+	"CREATE TABLE copies ("
+	" n INTEGER PRIMARY KEY,"
+	" seq INTEGER NOT NULL," /* of the job */
+	" name TEXT NOT NULL,"
+	" bytes BLOB NOT NULL"
+	") STRICT;",
 };
 
 static int version_of(sqlite3 *db)

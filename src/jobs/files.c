@@ -14,7 +14,6 @@
 #include "base/id.h"
 #include "jobs/files_private.h"
 
-#define JOURNAL	  "journal"
 #define DIR_MODE  0750
 #define FILE_MODE 0640		      /* nginx reads them, by its group */
 #define REREAD	  ((size_t)64 * 1024) /* on the stack: it has 512 KiB */
@@ -38,21 +37,22 @@ struct file_sink {
 struct files *files_open(const char *root, int64_t min_free_bytes,
 			 struct problem *why)
 {
-	struct journal *journal;
-	char path[PATH_MOST];
 	struct files *f;
+	int fd;
 
 	if (!file_make_buckets(root, DIR_MODE, why))
 		return NULL;
-	(void)snprintf(path, sizeof(path), "%s/" JOURNAL, root);
-	journal = journal_open(path, why);
-	if (journal == NULL || !file_sync_dir(root, why)) {
-		journal_close(journal);
+	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		problem_set(why, PROBLEM_INTERNAL, root, "%s", strerror(errno));
 		return NULL;
 	}
+	/* What versions before schema 5 had; none that was stopped in order
+	 * left anything in it. */
+	(void)unlinkat(fd, "journal", 0);
 	f = mem_alloc(sizeof(*f));
-	f->journal = journal;
 	f->root = mem_strdup(root);
+	f->root_fd = fd;
 	f->min_free = min_free_bytes;
 	atomic_init(&f->asked_at, INT64_MIN / 2);
 	atomic_init(&f->room, true);
@@ -63,14 +63,9 @@ void files_close(struct files *f)
 {
 	if (f == NULL)
 		return;
-	journal_close(f->journal);
+	close(f->root_fd);
 	free(f->root);
 	free(f);
-}
-
-struct journal *files_journal(struct files *f)
-{
-	return f->journal;
 }
 
 bool files_have_room(struct files *f)
@@ -337,20 +332,6 @@ static bool sync_now(struct file_sink *s, struct problem *why)
 	return file_sync_dir(s->dir, why);
 }
 
-static void put_record(struct file_sink *s, const char *name, struct buf *to)
-{
-	struct journal_record r = {.name = name,
-				   .bytes = buf_str(&s->memory),
-				   .n = (size_t)s->size};
-
-	memcpy(r.job, s->job, sizeof(r.job));
-	memcpy(r.sha256, s->sha256, sizeof(r.sha256));
-	if ((int64_t)s->memory.len == s->size)
-		journal_put(&r, to);
-	else
-		to->over = true; /* it is in its file, and not so small */
-}
-
 bool file_sink_syncs(const struct file_sink *s,
 		     const struct files_unsynced *later)
 {
@@ -365,11 +346,16 @@ static bool put_off(struct file_sink *s, const char *name,
 	if (file_sink_syncs(s, later))
 		return false;
 	if (later->count == 0)
-		buf_init(&later->records, FILES_RECORDS_MAX);
-	put_record(s, name, &later->records);
+		buf_init(&later->bytes, FILES_BYTES_MAX);
+	if ((int64_t)s->memory.len == s->size)
+		buf_add(&later->bytes, s->memory.at, s->memory.len);
+	else
+		later->bytes.over = true; /* it is in its file alone */
 	memcpy(later->folder, s->job + BUCKET_AT, BUCKET_LEN);
 	later->folder[BUCKET_LEN] = '\0';
-	later->fds[later->count++] = s->fd;
+	memcpy(later->files[later->count].name, name, strlen(name) + 1);
+	later->files[later->count].size = (size_t)s->size;
+	later->files[later->count++].fd = s->fd;
 	s->fd = -1;
 	return true;
 }
@@ -481,7 +467,7 @@ bool files_remove_job(struct files *f, const char *job, struct problem *why)
 	return done;
 }
 
-/* It may be in the journal only, under the first job's name. */
+/* Its bytes may be durable as a copy only, which is the first job's. */
 static bool sync_at(int dir, const char *entry)
 {
 	int fd = openat(dir, entry, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

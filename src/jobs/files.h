@@ -12,12 +12,12 @@
 
 /*
  * Output files on disk: ROOT/<two of id>/<job id>-<name>. Names are ours. A
- * file has its name and is durable (synced with its folder, or in the journal)
- * before the job's end is stored, and nobody looks at it before that, so it is
- * there whole or not at all. What a crash leaves of a job that has not ended is
- * written anew by its next attempt, or goes with the job. A job has no folder
- * of its own: making one would cost more than its file. Any thread; each file
- * has one writer.
+ * file has its name and is durable (synced with its folder, or its bytes are
+ * stored together with the job's end) when that end is stored, and nobody looks
+ * at it before that, so it is there whole or not at all. What a crash leaves of
+ * a job that has not ended is written anew by its next attempt, or goes with
+ * the job. A job has no folder of its own: making one would cost more than its
+ * file. Any thread; each file has one writer.
  *
  * The folder is named by the time in the job's id (bits 16 to 23 of its
  * milliseconds): jobs of the same minute share one, so that one sync serves
@@ -62,22 +62,26 @@ void file_sink_abort(struct file_sink *s);
 /*
  * Files of one job that have their names and might still be lost by a power
  * cut. Small ones gather here; the store makes those of all jobs that end
- * together durable before it commits their ends. Where they are very small
- * their bytes go into the journal (jobs/journal.h), with one sync for all; the
- * others are synced, as one commit of the file system's journal serves them
+ * together durable. Where they are very small their bytes go into the database
+ * with the end (store_copies.c), so that one sync is for all; the others are
+ * synced before that, as one commit of the file system's journal serves them
  * all. It belongs to one slot, but for a call of store_succeed(), which lends
  * it to the store. Zeroed, it is empty.
  */
 #define FILES_UNSYNCED_MAX   8
 #define FILES_UNSYNCED_BYTES ((int64_t)1 << 20)	 /* of one; larger: at once */
-#define FILES_RECORDS_MAX    ((size_t)32 * 1024) /* of one job */
+#define FILES_BYTES_MAX	     ((size_t)32 * 1024) /* of one job */
 struct files_unsynced {
 	struct files_unsynced *next; /* for files_sync() */
 	char folder[3];
 	unsigned count;
-	int fds[FILES_UNSYNCED_MAX];
-	struct buf records; /* all of them for the journal; or it is over */
-	bool failed;	    /* a sync did: the files must not be relied on */
+	struct {
+		int fd;
+		size_t size;
+		char name[FILES_NAME_MAX + 1];
+	} files[FILES_UNSYNCED_MAX];
+	struct buf bytes; /* of one after the other; over: they are too many */
+	bool failed;	  /* a sync did: the files must not be relied on */
 };
 
 /* Frees the sink in both cases. The name is checked: ^[a-z0-9_-]+\.[a-z0-9]+$
@@ -93,10 +97,13 @@ bool file_sink_syncs(const struct file_sink *s,
 /* Makes a whole list durable and empties each of it; says so in `failed` where
  * it could not. */
 void files_sync(struct files *f, struct files_unsynced *list);
-/* For files that are of no use after all. */
+/* Empties it: its files are durable otherwise, or of no use after all. */
 void files_unsynced_drop(struct files_unsynced *u);
-/* For the janitor and jobs/recover.c; it stays the files'. */
-struct journal *files_journal(struct files *f);
+/* Makes all files durable that are there, and with them all else on that file
+ * system, which takes its time. Where that failed once it is false for good
+ * (logged once): the kernel tells of a failure once only, and forgets. One
+ * thread at a time. */
+MUST_USE bool files_sync_all(struct files *f);
 
 /* "ab/0193…-image.png" for X-Accel-Redirect; false for a name or id that is
  * not of our making. */

@@ -4,15 +4,15 @@
 #include <stdatomic.h>
 
 #include "jobs/files.h"
-#include "jobs/journal.h"
 
 /* What files.c and files_sync.c share. */
 #define FILES_DIR_MAX 3800
 
 struct files {
 	char *root;
+	int root_fd;
+	bool sync_failed; /* files_sync_all() did */
 	int64_t min_free;
-	struct journal *journal;
 	atomic_llong asked_at; /* monotonic ms of the last statvfs */
 	atomic_bool room;
 };

@@ -1,73 +1,64 @@
 #include "jobs/recover.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "base/log.h"
-#include "jobs/journal.h"
 #include "jobs/outputs.h"
 
 struct recovery {
 	struct files *files;
-	struct store_reader *reader;
 	struct problem *why;
-	long long written;
+	long long seen, written;
 };
 
-static bool promised(struct recovery *r, const struct journal_record *record)
+static bool promised(const struct db_copy *c)
 {
-	char sha[DIGEST_HEX_SIZE];
-	struct job j = {0};
-	struct arena a = {0};
-	bool found;
+	unsigned char sha[DIGEST_SIZE];
+	char hex[DIGEST_HEX_SIZE];
 
-	digest_hex(record->sha256, sha);
-	found = store_read(r->reader, record->job, NULL, &a, &j) &&
-		j.phase == PHASE_SUCCEEDED && !j.files_gone &&
-		outputs_names(j.outputs, record->name, sha);
-	arena_finish(&a);
-	return found;
+	if (c->job[0] == '\0')
+		return false;
+	digest_sha256(c->bytes, c->size, sha);
+	digest_hex(sha, hex);
+	return outputs_names(c->outputs, c->name, hex);
 }
 
-static bool write_again(struct recovery *r, const struct journal_record *record)
+static bool recover(void *ctx, const struct db_copy *c)
 {
-	if (!files_restore(r->files, record->job, record->name, record->bytes,
-			   record->n, r->why))
+	struct recovery *r = ctx;
+
+	r->seen++;
+	if (!promised(c) ||
+	    files_holds(r->files, c->job, c->name, c->bytes, c->size))
+		return true;
+	if (!files_restore(r->files, c->job, c->name, c->bytes, c->size,
+			   r->why))
 		return false;
 	r->written++;
 	return true;
 }
 
-static bool recover(void *ctx, const struct journal_record *record)
+static bool drop_all(struct db *db)
 {
-	struct recovery *r = ctx;
+	bool good =
+		db_begin(db) && db_drop_copies(db, INT64_MAX) && db_commit(db);
 
-	return !promised(r, record) ||
-	       files_holds(r->files, record->job, record->name, record->bytes,
-			   record->n) ||
-	       write_again(r, record);
+	if (!good)
+		db_rollback(db);
+	return good;
 }
 
-bool recover_files(struct files *f, struct store *s, struct problem *why)
+bool recover_files(struct files *f, struct db *db, struct problem *why)
 {
-	struct journal *journal = files_journal(f);
 	struct recovery r = {.files = f, .why = why};
-	bool good;
+	bool good = db_each_copy(db, recover, &r);
 
-	r.reader = store_reader_open(s, why);
-	if (r.reader == NULL)
-		return false;
-	good = journal_each(journal, recover, &r, why);
-	store_reader_close(r.reader);
 	if (r.written > 0)
 		log_event(LOG_WARN, "files.recovered", "count",
 			  log_num(r.written), NULL);
-	if (!good)
-		return false;
-	if (journal_empty(journal)) {
-		journal_fill(journal);
+	/* What was there as a whole may be in memory alone. */
+	if (good && (r.seen == 0 || (files_sync_all(f) && drop_all(db))))
 		return true;
-	}
-	return problem_set(why, PROBLEM_INTERNAL, "files/journal", "%s",
-			   strerror(errno));
+	if (why->code == PROBLEM_NONE)
+		problem_set(why, PROBLEM_INTERNAL, "output files",
+			    "they cannot be made durable");
+	return false;
 }

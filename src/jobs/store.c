@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "jobs/recover.h"
 #include "jobs/store_private.h"
 
 #define IDLE_MS	 1000
@@ -186,20 +187,6 @@ static void try_later(struct store *s)
 	box_unlock(&s->box);
 }
 
-/* Before the transaction: an op whose files failed knows it by then. */
-static void sync_files(struct store *s, struct op *ops)
-{
-	struct files_unsynced *list = NULL;
-
-	for (struct op *op = ops; op != NULL; op = op->next) {
-		if (op->files == NULL || op->files->count == 0)
-			continue;
-		op->files->next = list;
-		list = op->files;
-	}
-	files_sync(s->o.files, list);
-}
-
 /* Seldom is one delayed: the database is asked when one has been, and when the
  * time of one has come. */
 static void look_for_delayed(struct store *s)
@@ -216,7 +203,7 @@ static void run_batch(struct store *s, struct op *ops, const struct extras *x)
 {
 	enum result result;
 
-	sync_files(s, ops);
+	copies_plan(s, ops);
 	result = transact(s, ops, x);
 	if (result == UNDONE && ops != NULL) {
 		one_by_one(s, ops);
@@ -357,6 +344,10 @@ struct store *store_open(const struct store_options *o, struct problem *why)
 
 	if (db == NULL)
 		return NULL;
+	if (!recover_files(o->files, db, why)) {
+		db_close(db);
+		return NULL;
+	}
 	s = mem_alloc(sizeof(*s));
 	s->o = *o;
 	s->path = mem_strdup(o->path);
@@ -392,6 +383,7 @@ void store_close(struct store *s)
 {
 	if (s == NULL)
 		return;
+	copies_settle(s);
 	box_lock(&s->box);
 	s->closing = s->leaving = true;
 	box_unlock(&s->box);

@@ -50,7 +50,8 @@ struct store_options {
 
 /* Opens or creates the database (mode 0600, WAL, synchronous=FULL), brings an
  * older schema up, refuses a newer one; takes a lock so that a second daemon
- * on the same file is refused. Starts the store thread. */
+ * on the same file is refused. Mends the files (jobs/recover.h). Starts the
+ * store thread. */
 MUST_USE struct store *store_open(const struct store_options *o,
 				  struct problem *why);
 /* An end or a release that cannot be written now is given up, not insisted
@@ -160,9 +161,10 @@ MUST_USE bool store_release(struct store *s, const char *id,
 MUST_USE bool store_end(struct store *s, const char *id, const char *prompt_id,
 			enum phase phase, const char *outputs,
 			const char *problem);
-/* SUCCEEDED, once its files are durable, too: they are synced before the
- * commit, together with those of others, and are empty after it. False with
- * files->failed: they could not be synced, and nothing has changed. */
+/* SUCCEEDED, and its files are durable, too: small ones by a copy in the same
+ * commit, others by a sync before it, together with those of others. *files is
+ * empty after that. False with files->failed: they could not be synced, and
+ * nothing has changed. */
 MUST_USE bool store_succeed(struct store *s, const char *id,
 			    const char *prompt_id, const char *outputs,
 			    struct files_unsynced *files);
@@ -184,6 +186,11 @@ void store_adopt(struct store *s, const char *const *backends, size_t count);
  * is wall ms. Returns the wall ms of the next thing due, at most one minute
  * ahead. */
 int64_t store_tidy(struct store *s, int64_t now, int64_t forget_before);
+
+/* Where copies of small files have gathered, or lie for a minute: has the disk
+ * take the files themselves, and deletes the copies. Blocking, and it may wait
+ * for the disk. */
+void store_settle(struct store *s);
 
 struct store_reader;
 /* Removes blobs that nothing names or pins, and drafts of a process before this

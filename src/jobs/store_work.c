@@ -18,7 +18,8 @@ static void finish(struct store *s, struct op *op, bool committed)
 {
 	struct work *w = (struct work *)op;
 
-	(void)s;
+	if (committed && w->ours)
+		copies_done(s, op->files);
 	waiter_tell(w->waiter, committed);
 }
 
@@ -101,7 +102,8 @@ static bool apply_move(struct store *s, struct op *op)
 		else
 			good = work_end_row(s, &row, w->to,
 					    row.job.cancel_asked, w->outputs,
-					    w->bytes, w->problem);
+					    w->bytes, w->problem) &&
+			       copies_add(s, row.seq, op->files);
 		break;
 	}
 	return good;

@@ -7,7 +7,6 @@
 #include "base/box.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "jobs/journal.h"
 
 /* A job may come in with a deadline that is nearer than the next thing due. */
 #define TICK_MS	     1000
@@ -135,7 +134,7 @@ static void *janitor_run(void *arg)
 		int64_t ms = due - wall;
 
 		cap_files(j, wall);
-		journal_settle(files_journal(j->files));
+		store_settle(j->store);
 		if (now >= strays_at) {
 			remove_strays(j);
 			strays_at = now + STRAYS_MS;

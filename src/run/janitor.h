@@ -11,7 +11,7 @@
  * removes files whose time is over, and the oldest when all together take more
  * than keep_files_bytes (0: no limit), forgets old rows and uploads, and
  * removes files of jobs that nobody knows any more and input files that nothing
- * names, and makes the full half of the journal free again (jobs/journal.h).
+ * names, and deletes copies of small files when the disk has these.
  */
 struct janitor;
 

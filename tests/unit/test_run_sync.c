@@ -5,8 +5,8 @@
 
 #include "run_rig.h"
 
-/* A disk that takes an output, and the journal with its bytes, and can make
- * neither durable. Stands in for the C library's calls. */
+/* A disk that takes an output and cannot make it durable. Stands in for the C
+ * library's calls. */
 static atomic_bool broken;
 static atomic_uint syncs, on_slots; /* of files; by the thread of all slots */
 
@@ -37,19 +37,22 @@ int fdatasync(int fildes)
 	return fails(fildes) ? -1 : (int)syscall(SYS_fdatasync, fildes);
 }
 
+#define IMAGES(width, height, count)                                           \
+	"{\"1\":{\"class_type\":\"EmptyImage\",\"inputs\":{\"width\":" #width  \
+	",\"height\":" #height ",\"batch_size\":" #count ",\"color\":77}},"    \
+	"\"2\":{\"class_type\":\"SaveImage\",\"inputs\":{\"images\":[\"1\",0]" \
+	","                                                                    \
+	"\"filename_prefix\":\"many\"}}}"
+static const char all_recipe[] =
+	"{\"outputs\":[{\"name\":\"image\",\"type\":\"image\",\"node\":\"2\","
+	"\"key\":null,\"many\":true,\"required\":true,\"temp\":false}],"
+	"\"fields\":[]}";
+
 /* More files than are left to the store. */
 static void many_files(struct rig *r)
 {
-	const struct order o = {
-		.prompt = "{\"1\":{\"class_type\":\"EmptyImage\",\"inputs\":{"
-			  "\"width\":64,\"height\":48,\"batch_size\":12,"
-			  "\"color\":77}},\"2\":{\"class_type\":\"SaveImage\","
-			  "\"inputs\":{\"images\":[\"1\",0],"
-			  "\"filename_prefix\":\"many\"}}}",
-		.recipe =
-			"{\"outputs\":[{\"name\":\"image\",\"type\":\"image\","
-			"\"node\":\"2\",\"key\":null,\"many\":true,"
-			"\"required\":true,\"temp\":false}],\"fields\":[]}"};
+	const struct order o = {.prompt = IMAGES(64, 48, 12),
+				.recipe = all_recipe};
 	struct result out;
 
 	printf("# a dozen files of one job\n");
@@ -63,7 +66,11 @@ static void many_files(struct rig *r)
 
 int main(void)
 {
-	struct order o = {.attempts = 2};
+	/* Too large together for copies in the database. */
+	const struct order large = {.prompt = IMAGES(2048, 2048, 4),
+				    .recipe = all_recipe,
+				    .attempts = 2};
+	const struct order o = {.attempts = 2};
 	struct result out;
 	struct rig r;
 
@@ -71,7 +78,7 @@ int main(void)
 	rig_start(&r, 1, 1);
 	printf("# an output that cannot be synced\n");
 	atomic_store(&broken, true);
-	run_one(&r, &o, &out);
+	run_one(&r, &large, &out);
 	/* Its files go after its end: rig_finish() looks for them. */
 	ok(out.job.phase == PHASE_FAILED && out.job.problem != NULL &&
 		   strstr(out.job.problem, "\"code\":\"internal\"") != NULL,

@@ -44,6 +44,7 @@ static char *text_of(size_t n)
 struct ending {
 	struct job job;
 	const char *outputs;
+	struct files_unsynced files;
 	atomic_bool over;
 	bool got;
 };
@@ -54,10 +55,21 @@ static void *end_it(void *arg)
 
 	store_note(r.store, e->job.id, e->job.prompt_id, PHASE_SUBMITTED);
 	store_note(r.store, e->job.id, e->job.prompt_id, PHASE_RAN);
-	e->got = store_end(r.store, e->job.id, e->job.prompt_id,
-			   PHASE_SUCCEEDED, e->outputs, NULL);
+	e->got = store_succeed(r.store, e->job.id, e->job.prompt_id, e->outputs,
+			       &e->files);
 	atomic_store(&e->over, true);
 	return NULL;
+}
+
+static void small_file(const char *job, struct files_unsynced *later)
+{
+	char sha[DIGEST_HEX_SIZE];
+	struct problem why = {0};
+	struct file_sink *s = files_begin(r.files, job, 100, &why);
+	int64_t size;
+
+	rig_must(s != NULL && file_sink_write(s, "bytes", 5));
+	rig_must(file_sink_commit(s, "a.bin", later, &size, sha, &why));
 }
 
 /* Fetched, with a text that does not fit now. */
@@ -154,6 +166,7 @@ int main(void)
 	}
 	rig_must(rig_insert(&r, &j) == STORE_DONE);
 	rig_must(rig_claim(&r, "gpu", &e.job));
+	small_file(e.job.id, &e.files);
 	id_v7(j.id);
 	rig_must(rig_insert(&r, &j) == STORE_DONE);
 	large = rig_job();
@@ -191,8 +204,9 @@ int main(void)
 	   "readers read");
 	set_room(RLIM_INFINITY);
 	pthread_join(t, NULL);
-	ok(e.got && rig_phase(&r, e.job.id) == PHASE_SUCCEEDED,
-	   "and succeeds when room is back");
+	ok(e.got && rig_phase(&r, e.job.id) == PHASE_SUCCEEDED &&
+		   rig_number(&r, "SELECT count(*) FROM copies") == 1,
+	   "and succeeds when room is back, with its file's copy");
 	ok(rig_insert(&r, &large) == STORE_DONE && rig_claim(&r, "gpu", &got) &&
 		   strcmp(got.id, large.id) == 0,
 	   "all goes on");

@@ -231,7 +231,8 @@ static void from_before(void)
 			     " files_until = NULL WHERE seq = 3"));
 	rig_close(&r);
 	rig_must(rig_sql(&r,
-			 BEFORE_4 "DROP INDEX jobs_kept;"
+			 BEFORE_4 "DROP TABLE copies;"
+				  "DROP INDEX jobs_kept;"
 				  "DROP INDEX jobs_shared;"
 				  "ALTER TABLE jobs DROP COLUMN files_bytes;"
 				  "ALTER TABLE jobs DROP COLUMN shared_from;"
