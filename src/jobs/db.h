@@ -28,8 +28,8 @@ MUST_USE bool db_commit(struct db *db); /* durable when it returns true */
 void db_rollback(struct db *db);
 /* False: the database has rolled back by itself, after an error. */
 MUST_USE bool db_within(const struct db *db);
-/* The log is written back to the database file when it has grown; `idle`
- * does so earlier and gives its space back. */
+/* The log is written back to the database file when it has grown, when `idle`
+ * earlier. */
 void db_checkpoint(struct db *db, bool idle);
 
 /* What the store must know of a row before it moves it. */

@@ -16,9 +16,11 @@
 #include "jobs/db_sqlite_row.h"
 #include "jobs/db_sqlite_schema.h"
 
-/* Pages of 4 KiB in the write-ahead log before it is written back: while busy
- * only past a good size, as that costs its transaction some milliseconds. */
-#define CHECKPOINT_BUSY 16384
+/* Pages of 4 KiB in the write-ahead log before it is written back and begun
+ * anew: while busy only past a good size, as that costs its transaction some
+ * milliseconds. The log keeps its place: a sync of what was written over takes
+ * half the time of one that makes the file longer. */
+#define CHECKPOINT_BUSY 4096
 #define CHECKPOINT_IDLE 64
 /* Nobody else writes but a person with a tool: waited for a moment. */
 #define BUSY_MS 2000
@@ -295,16 +297,14 @@ bool db_within(const struct db *db)
 
 void db_checkpoint(struct db *db, bool idle)
 {
-	int mode =
-		idle ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
-
 	/* A reader that stays (a backup) makes it partial: not at each commit
 	 * again, then. */
 	if (db->log_pages - (idle ? 0 : db->tried_at) <
 	    (idle ? CHECKPOINT_IDLE : CHECKPOINT_BUSY))
 		return;
 	sqlite3_busy_timeout(db->sql, 0);
-	sqlite3_wal_checkpoint_v2(db->sql, NULL, mode, NULL, NULL);
+	sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_PASSIVE,
+				  NULL, NULL);
 	sqlite3_busy_timeout(db->sql, BUSY_MS);
 	db->tried_at = db->log_pages;
 	if (idle)
