@@ -66,9 +66,9 @@ static const char *const texts[] = {
 		   " inputs, pool, priority, max_attempts, created_at,"
 		   " started_at, ended_at, deadline_at, keep_ms, files_until,"
 		   " outputs, reused, idempotency_key, request_hash, reuse_key,"
-		   " shared_from)"
+		   " shared_from, attempts, prompt_id, backend)"
 		   " VALUES (?,?,?,?,?,?,?,?,?,?,nullif(?,0),nullif(?,0),"
-		   "nullif(?,0),?,nullif(?,0),?,?,?,?,?,?)",
+		   "nullif(?,0),?,nullif(?,0),?,?,?,?,?,?,?,nullif(?,''),?)",
 	[INSERT_WORK] = "INSERT INTO work (seq, prompt, recipe, files)"
 			" VALUES (?,?,?,?)",
 	[NEXT_QUEUED] = "SELECT " ROW_COLUMNS ", " WORK_COLUMNS ", jobs.seq"
@@ -458,14 +458,15 @@ size_t db_forgettable(struct db *db, int64_t before, char (*ids)[ID_SIZE],
 
 bool db_insert(struct db *db, const struct job *job, int64_t *seq)
 {
-	db_bind(db->s[INSERT], "sssiissiiiiiiiisissss", job->id, job->owner,
+	db_bind(db->s[INSERT], "sssiissiiiiiiiisissssiss", job->id, job->owner,
 		job->endpoint, (int64_t)job->version, (int64_t)job->phase,
 		job->inputs, job->pool, (int64_t)job->priority,
 		(int64_t)job->max_attempts, job->created_at, job->started_at,
 		job->ended_at, job->deadline_at, job->keep_ms,
 		job->ended_at != 0 ? job->ended_at + job->keep_ms : INT64_C(0),
 		job->outputs, (int64_t)job->reused, job->idempotency_key,
-		job->request_hash, job->reuse_key, job->shared_from);
+		job->request_hash, job->reuse_key, job->shared_from,
+		(int64_t)job->attempts, job->prompt_id, job->backend);
 	if (!db_run(db->s[INSERT]))
 		return false;
 	*seq = sqlite3_last_insert_rowid(db->sql);

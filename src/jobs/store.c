@@ -106,14 +106,15 @@ struct extras {
 	bool notes, claims;
 };
 
-static bool apply_all(struct store *s, struct op *ops, const struct extras *x,
-		      struct claim **matched)
+static bool apply_all(struct store *s, struct op *ops, const struct extras *x)
 {
+	if (x->claims)
+		claims_begin(s);
 	for (struct op *op = ops; op != NULL; op = op->next)
 		if (!op->apply(s, op) || !db_within(s->db))
 			return false;
-	return (!x->notes || notes_write(s)) &&
-	       (!x->claims || claims_match(s, matched)) && db_commit(s->db);
+	return (!x->notes || notes_write(s)) && claims_match(s) &&
+	       db_commit(s->db);
 }
 
 enum result {
@@ -125,12 +126,11 @@ enum result {
 static enum result transact(struct store *s, struct op *ops,
 			    const struct extras *x)
 {
-	struct claim *matched = NULL;
 	bool committed;
 
 	if (!db_begin(s->db))
 		return NOT_BEGUN;
-	committed = apply_all(s, ops, x, &matched);
+	committed = apply_all(s, ops, x);
 	if (!committed) {
 		db_rollback(s->db);
 		forget_news(s);
@@ -139,7 +139,7 @@ static enum result transact(struct store *s, struct op *ops,
 	limits_settle(s, committed);
 	notes_settle(s, committed);
 	orphans_settle(s, committed);
-	claims_settle(s, matched, committed);
+	claims_settle(s, committed);
 	return committed ? WRITTEN : UNDONE;
 }
 

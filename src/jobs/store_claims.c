@@ -119,34 +119,47 @@ static bool same_want(const struct claim *a, const struct claim *b)
 	       strcmp(a->want.backend, b->want.backend) == 0;
 }
 
+static void count_busy(struct store *s)
+{
+	for (struct claim *c = s->free; c != NULL && !s->counted; c = c->next)
+		c->busy = limits_busy(s, c->want.backend);
+	s->counted = true;
+}
+
 /*
  * The claim to serve next: of the backend with the least in work, so that no
  * second slot gets a job while another backend is idle; among equals the one
- * that waits longest, which stands last. NULL: all were tried.
+ * that waits longest, which stands last. Of one pool, or (NULL) of any. NULL:
+ * there is none, or all were tried.
  */
-static struct claim **idlest(struct claim **list)
+static struct claim *idlest(struct store *s, const char *pool)
 {
-	struct claim **best = NULL;
+	struct claim *best = NULL;
 
-	for (struct claim **at = list; *at != NULL; at = &(*at)->next)
-		if (!(*at)->tried &&
-		    (best == NULL || (*at)->busy <= (*best)->busy))
-			best = at;
+	count_busy(s);
+	for (struct claim *c = s->free; c != NULL; c = c->next)
+		if (!c->tried &&
+		    (pool == NULL || strcmp(c->want.pool, pool) == 0) &&
+		    (best == NULL || c->busy <= best->busy))
+			best = c;
 	return best;
 }
 
 /* Out of the list and into the other; its backend has one more. */
-static void move_matched(struct claim **at, struct claim *all,
-			 struct claim **matched)
+static void move_matched(struct store *s, struct claim *c)
 {
-	struct claim *c = *at;
+	struct claim **at = &s->free;
 
-	for (struct claim *o = all; o != NULL; o = o->next)
-		if (strcmp(o->want.backend, c->want.backend) == 0)
-			o->busy++;
-	*at = c->next;
-	c->next = *matched;
-	*matched = c;
+	while (*at != NULL) {
+		if (strcmp((*at)->want.backend, c->want.backend) == 0)
+			(*at)->busy++;
+		if (*at == c)
+			*at = c->next;
+		else
+			at = &(*at)->next;
+	}
+	c->next = s->matched;
+	s->matched = c;
 }
 
 /* Nothing was there for it, so there is nothing for those like it. */
@@ -157,44 +170,70 @@ static void set_tried(struct claim *all, const struct claim *like)
 			c->tried = true;
 }
 
-bool claims_match(struct store *s, struct claim **matched)
+static bool somebody_in_line(const struct store *s)
 {
-	struct claim *all, **at;
+	return s->queued_total > 0 || orphans_waiting(s);
+}
+
+void claims_begin(struct store *s)
+{
+	s->free = take_all(s);
+	s->counted = false;
+	for (struct claim *c = s->free; c != NULL; c = c->next)
+		c->tried = false;
+}
+
+/* What db_claim() would find next, and do. */
+void claims_take(struct store *s, struct job *job)
+{
+	int64_t now = clock_wall_ms();
+	struct claim *c;
+
+	if (somebody_in_line(s) ||
+	    (job->deadline_at != 0 && job->deadline_at <= now) ||
+	    (c = idlest(s, job->pool)) == NULL)
+		return;
+	move_matched(s, c);
+	job->phase = PHASE_CLAIMED;
+	job->backend = c->want.backend;
+	memcpy(job->prompt_id, c->want.prompt_id, sizeof(job->prompt_id));
+	job->attempts = 1;
+	job->started_at = now;
+	job_copy(c->arena, job, c->out);
+}
+
+bool claims_match(struct store *s)
+{
+	struct claim *c;
 	bool good = true;
 
-	*matched = NULL;
-	if (s->queued_total == 0 && !orphans_waiting(s))
-		return true;
-	all = take_all(s);
-	for (struct claim *c = all; c != NULL; c = c->next) {
-		c->busy = limits_busy(s, c->want.backend);
-		c->tried = false;
-	}
-	while (good && (s->queued_total > 0 || orphans_waiting(s)) &&
-	       (at = idlest(&all)) != NULL) {
+	while (good && somebody_in_line(s) && (c = idlest(s, NULL)) != NULL) {
 		bool got = false;
 
-		good = match_one(s, *at, &got);
+		good = match_one(s, c, &got);
 		if (got)
-			move_matched(at, all, matched);
+			move_matched(s, c);
 		else
-			set_tried(all, *at);
+			set_tried(s->free, c);
 	}
-	give_back(s, all);
 	return good;
 }
 
-void claims_settle(struct store *s, struct claim *matched, bool committed)
+void claims_settle(struct store *s, bool committed)
 {
+	struct claim *served = s->matched;
+
+	give_back(s, s->free);
+	s->free = s->matched = NULL;
 	if (!committed) {
-		give_back(s, matched);
+		give_back(s, served);
 		return;
 	}
-	while (matched != NULL) {
-		struct claim *next = matched->next;
+	while (served != NULL) {
+		struct claim *next = served->next;
 
-		tell(matched, true);
-		matched = next;
+		tell(served, true);
+		served = next;
 	}
 }
 

@@ -119,6 +119,9 @@ static bool apply(struct store *s, struct op *op)
 	i->job.outputs = i->job.shared_from = NULL;
 	i->job.reused = false;
 	i->job.started_at = i->job.ended_at = 0;
+	i->job.prompt_id[0] = '\0';
+	i->job.backend = NULL;
+	i->job.attempts = 0;
 	i->outcome = STORE_FAILED;
 	if (i->unreadable)
 		return true;
@@ -130,12 +133,16 @@ static bool apply(struct store *s, struct op *op)
 		return false;
 	if (!phase_final(i->job.phase) && !within_limits(s, i))
 		return true;
+	if (i->job.phase == PHASE_QUEUED)
+		claims_take(s, &i->job);
 	if (!db_insert(s->db, &i->job, &seq) ||
 	    (!phase_final(i->job.phase) &&
 	     !names_add(s, seq, i->files, i->file_count)))
 		return false;
 	i->outcome = STORE_DONE;
 	limits_count(s, &i->job, 1);
+	if (i->job.phase == PHASE_CLAIMED)
+		store_tell(s, i->job.id, PHASE_QUEUED, false);
 	store_tell(s, i->job.id, i->job.phase, false);
 	return true;
 }

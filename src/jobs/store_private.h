@@ -83,8 +83,7 @@ struct claim {
 	struct job *out;
 	unsigned wakes; /* the store's, when it came */
 	/* The store thread's, while it matches: */
-	struct orphan *orphan;
-	uint32_t busy;
+	uint32_t busy; /* of its backend: jobs in work */
 	bool tried;
 	struct waiter *waiter;
 };
@@ -123,8 +122,11 @@ struct store {
 	/* The store thread's own. */
 	struct db *db;
 	struct orphan *orphans;
-	struct note *pending; /* notes taken from the box */
-	struct tally queued;  /* by "endpoint/version" */
+	struct claim *free;    /* claims that this transaction may serve … */
+	struct claim *matched; /* … and has served */
+	bool counted;	       /* the free ones know how busy they are */
+	struct note *pending;  /* notes taken from the box */
+	struct tally queued;   /* by "endpoint/version" */
 	struct tally fetching;
 	struct tally own;  /* unended, by "endpoint/version\nowner" */
 	struct tally busy; /* in work, by backend */
@@ -217,10 +219,15 @@ uint32_t limits_queued(struct store *s, const struct job *job);
 uint32_t limits_own(struct store *s, const struct job *job);
 uint32_t limits_busy(const struct store *s, const char *backend);
 
-/* store_claims.c, store thread, within the transaction: matches claims with
- * jobs; after it: hands them over, or back. False: the database failed. */
-bool claims_match(struct store *s, struct claim **matched);
-void claims_settle(struct store *s, struct claim *matched, bool committed);
+/* store_claims.c, store thread. As the transaction begins: it may serve the
+ * claims that wait. Within it: a job that is about to be inserted is claimed at
+ * once where nobody is in line before it and a claim for it waits; and, in the
+ * end, claims are matched with jobs. False: the database failed. After it: they
+ * are handed over, or go back. */
+void claims_begin(struct store *s);
+void claims_take(struct store *s, struct job *job);
+bool claims_match(struct store *s);
+void claims_settle(struct store *s, bool committed);
 void claims_close(struct store *s); /* all waiting ones end empty-handed */
 
 /* store_orphans.c */

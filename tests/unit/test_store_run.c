@@ -170,14 +170,16 @@ static void claims_wake_by_themselves(void)
 
 	rig_must(rig_sql(&r, "CREATE TRIGGER no BEFORE UPDATE ON jobs WHEN "
 			     "new.phase = 1 BEGIN SELECT RAISE(FAIL, 'no'); "
-			     "END"));
+			     "END; CREATE TRIGGER none BEFORE INSERT ON jobs "
+			     "WHEN new.phase = 1 BEGIN "
+			     "SELECT RAISE(FAIL, 'no'); END"));
 	rig_ask(&r, &k, &c);
 	await_claims(1);
 	id_v7(j.id);
 	ok(rig_insert(&r, &j) == STORE_DONE,
 	   "a claim that cannot be written harms no insert");
 	ok(rig_phase(&r, j.id) == PHASE_QUEUED, "its job waits");
-	rig_must(rig_sql(&r, "DROP TRIGGER no"));
+	rig_must(rig_sql(&r, "DROP TRIGGER no; DROP TRIGGER none"));
 	ok(rig_asked(&k) && same(k.job.id, j.id),
 	   "and is tried again until it can");
 	rig_finish(&r);
