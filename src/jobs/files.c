@@ -21,12 +21,17 @@
 
 #define PATH_MOST 4096
 
+/* "0193a1f2-…": the time, in milliseconds, by hexadecimal digits; these two
+ * change every 65 seconds. */
+#define BUCKET_AT  6
+#define BUCKET_LEN 2
+
 struct file_sink {
 	struct files *files;
 	char job[ID_SIZE];
-	char dir[FILES_DIR_MAX];
-	char path[PATH_MOST]; /* "": there is no file yet */
-	struct buf memory;    /* all of it, while there is none */
+	char folder[BUCKET_LEN + 1];
+	char path[FILES_PATH_MAX]; /* below the root; "": there is none yet */
+	struct buf memory;	   /* all of it, while there is none */
 	int fd;
 	int error; /* errno of the first failure; EFBIG: past the ceiling */
 	int64_t size, max;
@@ -81,11 +86,6 @@ bool files_have_room(struct files *f)
 	}
 	return atomic_load(&f->room);
 }
-
-/* "0193a1f2-…": the time, in milliseconds, by hexadecimal digits; these two
- * change every 65 seconds. */
-#define BUCKET_AT  6
-#define BUCKET_LEN 2
 
 /* The bucket's folder; false for an id that is not of our making. */
 static bool bucket_dir(const struct files *f, const char *job,
@@ -145,12 +145,13 @@ static struct file_sink *begin(struct files *f, const char *job,
 {
 	struct file_sink *s = mem_alloc(sizeof(*s));
 
-	if (!bucket_dir(f, job, s->dir)) {
+	if (!id_valid(job)) {
 		problem_set(why, PROBLEM_INTERNAL, job, "this is no job id");
 		free(s);
 		return NULL;
 	}
 	s->files = f;
+	memcpy(s->folder, job + BUCKET_AT, BUCKET_LEN);
 	s->max = max_bytes;
 	s->fd = -1;
 	buf_init(&s->memory, FILES_SMALL);
@@ -182,9 +183,10 @@ static void make_file(struct file_sink *s)
 	char unique[ID_SIZE];
 
 	id_v4(unique);
-	(void)snprintf(s->path, sizeof(s->path), "%s/%s-.%s.tmp", s->dir,
+	(void)snprintf(s->path, sizeof(s->path), "%s/%s-.%s.tmp", s->folder,
 		       s->job, unique);
-	s->fd = open(s->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+	s->fd = openat(s->files->root_fd, s->path,
+		       O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
 	if (s->fd < 0) {
 		s->error = errno;
 		s->path[0] = '\0';
@@ -276,7 +278,7 @@ void file_sink_abort(struct file_sink *s)
 	if (s == NULL)
 		return;
 	if (s->path[0] != '\0')
-		unlink(s->path);
+		unlinkat(s->files->root_fd, s->path, 0);
 	sink_free(s);
 }
 
@@ -288,10 +290,11 @@ void file_sink_abort(struct file_sink *s)
 static bool write_small(struct file_sink *s, const char *to)
 {
 	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+	int root = s->files->root_fd;
 
-	s->fd = open(to, flags, FILE_MODE);
-	if (s->fd < 0 && errno == EEXIST && unlink(to) == 0)
-		s->fd = open(to, flags, FILE_MODE);
+	s->fd = openat(root, to, flags, FILE_MODE);
+	if (s->fd < 0 && errno == EEXIST && unlinkat(root, to, 0) == 0)
+		s->fd = openat(root, to, flags, FILE_MODE);
 	if (s->fd < 0)
 		return false;
 	memcpy(s->path, to, sizeof(s->path)); /* removed if this fails */
@@ -300,7 +303,9 @@ static bool write_small(struct file_sink *s, const char *to)
 
 static bool rename_large(struct file_sink *s, const char *to)
 {
-	if (rename(s->path, to) != 0)
+	int root = s->files->root_fd;
+
+	if (renameat(root, s->path, root, to) != 0)
 		return false;
 	memcpy(s->path, to, sizeof(s->path));
 	return true;
@@ -309,11 +314,11 @@ static bool rename_large(struct file_sink *s, const char *to)
 static bool give_name(struct file_sink *s, const char *name,
 		      struct problem *why)
 {
-	char to[PATH_MOST];
-	int n = snprintf(to, sizeof(to), "%s/%s-%s", s->dir, s->job, name);
+	char to[FILES_PATH_MAX];
 
-	if (n < 0 || (size_t)n >= sizeof(to))
-		return problem_set(why, PROBLEM_INTERNAL, name, "too long");
+	if (!files_path(s->job, name, to))
+		return problem_set(why, PROBLEM_INTERNAL, name,
+				   "this is no name of ours");
 	if (s->fd < 0 ? write_small(s, to) : rename_large(s, to))
 		return true;
 	return problem_set(why, PROBLEM_INTERNAL, to, "%s", strerror(errno));
@@ -326,10 +331,9 @@ static bool give_name(struct file_sink *s, const char *name,
  */
 static bool sync_now(struct file_sink *s, struct problem *why)
 {
-	if (fsync(s->fd) != 0)
-		return problem_set(why, PROBLEM_INTERNAL, s->path, "%s",
-				   strerror(errno));
-	return file_sync_dir(s->dir, why);
+	return (fsync(s->fd) == 0 && files_sync_folder(s->files, s->folder)) ||
+	       problem_set(why, PROBLEM_INTERNAL, s->path, "%s",
+			   strerror(errno));
 }
 
 bool file_sink_syncs(const struct file_sink *s,
@@ -351,8 +355,7 @@ static bool put_off(struct file_sink *s, const char *name,
 		buf_add(&later->bytes, s->memory.at, s->memory.len);
 	else
 		later->bytes.over = true; /* it is in its file alone */
-	memcpy(later->folder, s->job + BUCKET_AT, BUCKET_LEN);
-	later->folder[BUCKET_LEN] = '\0';
+	memcpy(later->folder, s->folder, sizeof(later->folder));
 	memcpy(later->files[later->count].name, name, strlen(name) + 1);
 	later->files[later->count].size = (size_t)s->size;
 	later->files[later->count++].fd = s->fd;
@@ -363,9 +366,6 @@ static bool put_off(struct file_sink *s, const char *name,
 static bool settle(struct file_sink *s, const char *name,
 		   struct files_unsynced *later, struct problem *why)
 {
-	if (!name_valid(name))
-		return problem_set(why, PROBLEM_INTERNAL, name,
-				   "this is no name of ours");
 	if (s->error == EFBIG)
 		return problem_set(why, PROBLEM_TOO_LARGE, s->path,
 				   "larger than %lld bytes", (long long)s->max);
@@ -410,13 +410,12 @@ bool files_restore(struct files *f, const char *job, const char *name,
 
 bool files_exists(struct files *f, const char *job, const char *name)
 {
-	char path[PATH_MOST], below[FILES_PATH_MAX];
+	char path[FILES_PATH_MAX];
 	struct stat st;
 
-	if (!files_path(job, name, below))
-		return false;
-	snprintf(path, sizeof(path), "%s/%s", f->root, below);
-	return lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+	return files_path(job, name, path) &&
+	       fstatat(f->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode);
 }
 
 bool files_holds(struct files *f, const char *job, const char *name,

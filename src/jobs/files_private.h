@@ -17,4 +17,7 @@ struct files {
 	atomic_bool room;
 };
 
+/* Makes names in "ab" durable; false: errno says why. */
+MUST_USE bool files_sync_folder(const struct files *f, const char *folder);
+
 #endif

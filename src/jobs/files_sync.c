@@ -2,11 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/log.h"
 
 void files_unsynced_drop(struct files_unsynced *u)
@@ -16,20 +14,26 @@ void files_unsynced_drop(struct files_unsynced *u)
 	buf_finish(&u->bytes);
 }
 
+bool files_sync_folder(const struct files *f, const char *folder)
+{
+	int fd = openat(f->root_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool good = fd >= 0 && fsync(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
 /* The folder of one of the list, unless an earlier one has had it synced. */
 static void sync_folder(struct files *f, const struct files_unsynced *list,
 			struct files_unsynced *u)
 {
-	struct problem why = {0};
-	char path[FILES_DIR_MAX];
-
 	for (; list != u; list = list->next)
 		if (list->count > 0 && strcmp(list->folder, u->folder) == 0) {
 			u->failed = u->failed || list->failed;
 			return;
 		}
-	snprintf(path, sizeof(path), "%s/%s", f->root, u->folder);
-	if (!file_sync_dir(path, &why))
+	if (!files_sync_folder(f, u->folder))
 		u->failed = true;
 }
 
