@@ -13,7 +13,6 @@
 #include "base/fiber.h"
 #include "base/wire_dial.h"
 
-#define LOOK_MS 200
 /* A firewall on the way may forget an older one without a word. */
 #define IDLE_MS 60000
 

@@ -7,8 +7,6 @@
 #include "base/clock.h"
 #include "base/fiber.h"
 
-#define LOOK_MS 200
-
 /* A multi handle for each: what several share closes connections that it takes
  * to be idle, and it does not know of those that are used past it. */
 struct dial {

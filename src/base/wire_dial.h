@@ -11,8 +11,10 @@
  */
 struct dial;
 
+#define LOOK_MS 200 /* how often a limit's stop() is asked, here and there */
+
 /* A connection to "https://host:port"; NULL: *state and `why` tell. `why` is
- * the caller's until dial_hang_up(). */
+ * the caller's, and stays where it is until dial_hang_up(). */
 MUST_USE struct dial *dial_up(const char *origin,
 			      const struct wire_limit *limit,
 			      char why[CURL_ERROR_SIZE],
