@@ -5,9 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/attr.h"
 #include "base/buf.h"
-#include "base/problem.h"
 
 /*
  * HTTP requests with a deadline to servers that the operator named, for those

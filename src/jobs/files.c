@@ -19,7 +19,8 @@
 #define REREAD	  ((size_t)64 * 1024) /* on the stack: it has 512 KiB */
 #define ROOM_MS	  1000 /* how long an answer about free space holds */
 
-#define PATH_MOST 4096
+#define FILES_DIR_MAX 3800 /* a folder's path; with a name PATH_MOST */
+#define PATH_MOST     4096
 
 /* "0193a1f2-…": the time, in milliseconds, by hexadecimal digits; these two
  * change every 65 seconds. */

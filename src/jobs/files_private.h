@@ -6,8 +6,6 @@
 #include "jobs/files.h"
 
 /* What files.c and files_sync.c share. */
-#define FILES_DIR_MAX 3800
-
 struct files {
 	char *root;
 	int root_fd;
