@@ -85,8 +85,8 @@ struct files_unsynced {
 };
 
 /* Frees the sink in both cases. The name is checked: ^[a-z0-9_-]+\.[a-z0-9]+$
- * It is on disk after this, or, where it is small and `later` is not NULL,
- * after files_sync(). All of one `later` are of one job. */
+ * It is durable after this, or, where it is small and `later` is not NULL, when
+ * the store has made all of that durable. All of one `later` are of one job. */
 MUST_USE bool file_sink_commit(struct file_sink *s, const char *name,
 			       struct files_unsynced *later, int64_t *size,
 			       char sha256[DIGEST_HEX_SIZE],

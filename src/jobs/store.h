@@ -80,10 +80,11 @@ enum store_outcome {
 typedef void store_done(void *ctx, enum store_outcome outcome, const char *id);
 
 /* Copies *job. Its phase is FETCHING where a file is still to be fetched, else
- * QUEUED. The blobs that its files name are pinned by the caller until `done`.
- * Durable when `done` says STORE_DONE; the listener hears of it after done.
- * Where a finished job with the same reuse_key exists, the new one is stored as
- * succeeded with its outputs (reused = true). */
+ * QUEUED, and where a claim waits for it it is stored as CLAIMED. The blobs
+ * that its files name are pinned by the caller until `done`. Durable when
+ * `done` says STORE_DONE; the listener hears of it after done. Where a finished
+ * job with the same reuse_key exists, the new one is stored as succeeded with
+ * its outputs (reused = true). */
 void store_insert(struct store *s, const struct job *job, store_done *done,
 		  void *ctx);
 /* Queued or fetching: ended at once (STORE_DONE). Running: flagged

@@ -16,10 +16,11 @@
  * Inside the store: store.c is the thread (what has queued up becomes one
  * transaction), store_insert.c, store_ask.c, store_work.c, store_fetch.c,
  * store_uploads.c and store_retention.c the operations, store_claims.c who
- * waits for a job, store_notes.c what need not be waited for, store_limits.c
- * the counts behind the limits, store_names.c which blobs are named,
- * store_copies.c what makes output files durable. Only the functions of store.h
- * are called from other threads.
+ * waits for a job, store_orphans.c the jobs that the last process had in work,
+ * store_waiter.c what somebody waits on, store_notes.c what need not be waited
+ * for, store_limits.c the counts behind the limits, store_names.c which blobs
+ * are named, store_copies.c what makes output files durable. Only the functions
+ * of store.h are called from other threads.
  *
  * What the store keeps in memory beside the database (counts, orphans, notes)
  * goes back to what it was when a transaction fails: it is marked while the
