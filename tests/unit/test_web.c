@@ -403,7 +403,7 @@ static void test_broken(void)
 	before = server.posts;
 	call.once = false;
 	ok(run(&call) == WEB_ANSWERED && server.posts - before > 1,
-	   "without it libcurl sends a POST twice (why once is there)");
+	   "without it a POST is sent twice (why once is there)");
 
 	before = server.posts;
 	call.body = "{}";
