@@ -129,9 +129,36 @@ static void test_many(void)
 		ok(all[i].wrong == 0, "fiber %zu: its own answers", i);
 }
 
-/* ---- one that receives on and on ---- */
+/* ---- both before one ---- */
 
 /* By fibers of one carrier. */
+static unsigned at_once;
+
+static void call_in_vain(void *ctx)
+{
+	struct caller *c = ctx;
+	struct web_call call;
+
+	caller_begin(c);
+	call = call_of(c, "GET", server.port, "/silent/");
+	call.timeout_ms = 300;
+	at_once++;
+	(void)run(c, &call);
+	ok(at_once == 2, "both are on their way before the first comes back");
+	caller_finish(c);
+}
+
+static void test_two(void)
+{
+	static struct caller callers[2];
+	const struct fiber_task two[] = {{call_in_vain, &callers[0]},
+					 {call_in_vain, &callers[1]}};
+
+	carrier_join(carrier_start("two", two, COUNT(two)));
+}
+
+/* ---- one that receives on and on ---- */
+
 static unsigned turns;
 static bool over;
 
@@ -189,6 +216,7 @@ static void test_turns(void)
 int main(void)
 {
 	rig_start(&server, serve);
+	test_two();
 	test_many();
 	test_turns();
 	rig_finish(&server);
