@@ -425,7 +425,9 @@ static enum web_outcome send_request(struct transfer *t)
 static enum web_outcome receive_answer(struct transfer *t)
 {
 	enum web_outcome o = WEB_ANSWERED;
-	bool again = true; /* it has hardly come yet */
+	/* It has hardly come yet; but what follows a head that came early may
+	 * have been decrypted with it, and nobody is told of that. */
+	bool again = !t->answered;
 
 	while (o == WEB_ANSWERED && !t->done) {
 		o = again ? outcome_of(

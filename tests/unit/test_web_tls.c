@@ -6,10 +6,11 @@
 #include "unit/tls_cert.h"
 #include "unit/web_rig.h"
 
-#define HELLO	 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-#define TO_CLOSE "HTTP/1.1 200 OK\r\n\r\nhello"
-#define LARGE	 ((size_t)300 * 1024)
-#define RECORDS	 ((size_t)2000)
+#define HELLO	  "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+#define TO_CLOSE  "HTTP/1.1 200 OK\r\n\r\nhello"
+#define LARGE	  ((size_t)300 * 1024)
+#define RECORDS	  ((size_t)2000)
+#define FULL_BODY ((size_t)1536)
 
 /* ---- the server: one connection after another ---- */
 
@@ -117,6 +118,24 @@ static void say_records(struct talk *t)
 	flush(t);
 }
 
+/* The client has room for the head and some of the body; what does not fit of
+ * the last record is decrypted by then, and nothing more comes. */
+static void say_full(struct talk *t)
+{
+	static const char start[] = "HTTP/1.1 413 Too Large\r\n"
+				    "Content-Length: 1536\r\nX: ";
+	const size_t first = 1000, n = first + 4 * (size_t)16384;
+	char *answer = mem_alloc(n);
+
+	memset(answer, 'x', n);
+	memcpy(answer, start, strlen(start));
+	memcpy(answer + n - FULL_BODY - 4, "\r\n\r\n", 4);
+	say(t, answer, first);
+	say(t, answer + first, n - first);
+	flush(t);
+	free(answer);
+}
+
 /* A client that has hung up behind much data that is not read cannot say so:
  * its next connection does. */
 static void await_next(const struct tls_server *s)
@@ -151,6 +170,11 @@ static bool talk(struct talk *t, const char *path)
 		say(t, "oo Large\r\nContent-Length: 2\r\n\r\nn", 32);
 		say(t, "o", 1);
 		flush(t);
+		await_next(t->server);
+		return false;
+	}
+	if (text_starts(path, "/early-full ")) {
+		say_full(t);
 		await_next(t->server);
 		return false;
 	}
@@ -336,6 +360,11 @@ static void test_sending(void)
 	ok(run(&c, &call) == WEB_ANSWERED && c.answer.status == 413,
 	   "an answer in records while it is sent: %s", c.answer.detail);
 	is_str(buf_str(&c.answer.body), "no", "is whole");
+	call = https("POST", "/early-full");
+	call.pieces = &large;
+	call.piece_count = 1;
+	ok(run(&c, &call) == WEB_ANSWERED && c.answer.body.len == FULL_BODY,
+	   "one whose end has been decrypted already: %s", c.answer.detail);
 	ok(get("/ok") == WEB_ANSWERED, "and the next call works");
 	close(fd);
 }
