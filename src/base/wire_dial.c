@@ -162,6 +162,8 @@ static void wait_a_little(struct dial *d, int64_t until_ms)
 
 	if (until_ms > now + LOOK_MS)
 		until_ms = now + LOOK_MS;
+	if (until_ms < now)
+		until_ms = now; /* it was reached meanwhile */
 	if (d->fiber != NULL) {
 		(void)fiber_sleep(until_ms);
 		return;

@@ -1,5 +1,7 @@
 /* Servers that break the rules, close when they like, or never end: each call
  * has its outcome, and the next one works. On a thread and in a fiber. */
+#include <sys/syscall.h>
+
 #include "unit/web_rig.h"
 
 #define OK	 "HTTP/1.1 200 OK\r\n"
@@ -512,6 +514,42 @@ static void test_connecting(void)
 	ok(get("/ok") == WEB_ANSWERED, "and the next call works");
 }
 
+/* A thread that is not run for a while, just between two looks at the clock. */
+static _Thread_local int looks_left;
+
+int clock_gettime(clockid_t clock, struct timespec *t)
+{
+	int rc = (int)syscall(SYS_clock_gettime, clock, t);
+
+	if (looks_left > 0 && --looks_left == 0)
+		t->tv_sec += 100;
+	return rc;
+}
+
+static bool sleep_soon(void *ctx)
+{
+	(void)ctx;
+	looks_left = 2;
+	return false;
+}
+
+static void test_late(void)
+{
+	int port, waiting[4];
+	int fd = full_listener(&port, waiting, COUNT(waiting));
+	struct web_call call = call_of(&c, "GET", port, "/");
+
+	call.timeout_ms = 300;
+	call.stop = sleep_soon;
+	ok(run(&c, &call) == WEB_REFUSED,
+	   "its time is over before it waits for the connection: %s",
+	   c.answer.detail);
+	looks_left = 0;
+	for (size_t i = 0; i < COUNT(waiting); i++)
+		close(waiting[i]);
+	close(fd);
+}
+
 /* Why a call failed is not why the kept connection did. */
 static void test_gone(void)
 {
@@ -542,6 +580,7 @@ static void test_all(void *unused)
 	test_waiting_sink();
 	test_floods();
 	test_connecting();
+	test_late();
 	test_gone();
 	caller_finish(&c);
 }
