@@ -53,9 +53,6 @@ struct files *files_open(const char *root, int64_t min_free_bytes,
 		problem_set(why, PROBLEM_INTERNAL, root, "%s", strerror(errno));
 		return NULL;
 	}
-	/* What versions before schema 5 had; none that was stopped in order
-	 * left anything in it. */
-	(void)unlinkat(fd, "journal", 0);
 	f = mem_alloc(sizeof(*f));
 	f->root = mem_strdup(root);
 	f->root_fd = fd;
@@ -407,6 +404,12 @@ bool files_restore(struct files *f, const char *job, const char *name,
 		return false;
 	(void)file_sink_write(s, bytes, n);
 	return file_sink_commit(s, name, NULL, &size, sha256, why);
+}
+
+/* None that was stopped in order left anything in it. */
+void files_forget_journal(struct files *f)
+{
+	(void)unlinkat(f->root_fd, "journal", 0);
 }
 
 bool files_exists(struct files *f, const char *job, const char *name)

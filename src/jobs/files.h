@@ -118,6 +118,9 @@ bool files_holds(struct files *f, const char *job, const char *name,
  * accepted when there was more. */
 MUST_USE bool files_restore(struct files *f, const char *job, const char *name,
 			    const void *bytes, size_t n, struct problem *why);
+/* Deletes what versions before schema 5 had in place of the copies. Not before
+ * it is certain that none of them runs. */
+void files_forget_journal(struct files *f);
 MUST_USE bool files_remove_job(struct files *f, const char *job,
 			       struct problem *why);
 /* Hard links every file of one job as one of another (run.reuse), durable. */

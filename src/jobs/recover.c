@@ -51,6 +51,7 @@ bool recover_files(struct files *f, struct db *db, struct problem *why)
 	struct recovery r = {.files = f, .why = why};
 	bool good = db_each_copy(db, recover, &r);
 
+	files_forget_journal(f);
 	if (r.written > 0)
 		log_event(LOG_WARN, "files.recovered", "count",
 			  log_num(r.written), NULL);
