@@ -422,6 +422,18 @@ bool files_exists(struct files *f, const char *job, const char *name)
 	       S_ISREG(st.st_mode);
 }
 
+/* A file that could not be written back may be whole in the kernel's memory,
+ * and nowhere else, when nobody is told of it any more. */
+static void forget_cached(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return;
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	close(fd);
+}
+
 bool files_holds(struct files *f, const char *job, const char *name,
 		 const void *bytes, size_t n)
 {
@@ -432,8 +444,10 @@ bool files_holds(struct files *f, const char *job, const char *name,
 	if (!files_path(job, name, below))
 		return false;
 	(void)snprintf(path, sizeof(path), "%s/%s", f->root, below);
+	forget_cached(path);
 	there = file_read(path, n, &len, NULL);
-	same = there != NULL && len == n && memcmp(there, bytes, n) == 0;
+	same = there != NULL && len == n &&
+	       (n == 0 || memcmp(there, bytes, n) == 0);
 	free(there);
 	return same;
 }

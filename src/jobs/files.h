@@ -111,7 +111,8 @@ MUST_USE bool files_sync_all(struct files *f);
 MUST_USE bool files_path(const char *job, const char *name,
 			 char out[FILES_PATH_MAX]);
 bool files_exists(struct files *f, const char *job, const char *name);
-/* Whether it is there with just these bytes. */
+/* Whether it is there with just these bytes: those that the kernel has written
+ * are read from the disk again. */
 bool files_holds(struct files *f, const char *job, const char *name,
 		 const void *bytes, size_t n);
 /* Writes it again, durable, also where there is less than min_free: it was
