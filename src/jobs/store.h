@@ -130,7 +130,9 @@ struct store_claim {
  * Asks for a job of the pool: highest priority first, oldest first. After a
  * restart, jobs that this backend had in work come first, in their stored phase
  * and with their own prompt_id (they are not counted as another attempt). The
- * names in *want, *a and *out are kept until store_claimed() has returned.
+ * names in *want, *a and *out are kept until store_claimed() has returned; the
+ * arena is the claim's alone, and emptied where a job that was found cannot be
+ * written.
  */
 struct claim;
 MUST_USE struct claim *store_claim(struct store *s,

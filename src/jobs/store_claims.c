@@ -211,12 +211,20 @@ bool claims_match(struct store *s)
 		bool got = false;
 
 		good = match_one(s, c, &got);
-		if (got)
+		if (got || !good)
 			move_matched(s, c);
 		else
 			set_tried(s->free, c);
 	}
 	return good;
+}
+
+/* What they were given was never stored; while nothing can be, that comes again
+ * and again. */
+static void empty(struct claim *list)
+{
+	for (; list != NULL; list = list->next)
+		arena_finish(list->arena);
 }
 
 void claims_settle(struct store *s, bool committed)
@@ -226,6 +234,7 @@ void claims_settle(struct store *s, bool committed)
 	give_back(s, s->free);
 	s->free = s->matched = NULL;
 	if (!committed) {
+		empty(served);
 		give_back(s, served);
 		return;
 	}

@@ -149,6 +149,37 @@ static void files_come_in(void)
 	rig_finish(&r);
 }
 
+/* A slot asks while its job's end waits for room, which may take hours. */
+static void a_claim_waits(void)
+{
+	struct store_claim want = rig_want("gpu");
+	char *big = text_of(400000);
+	struct job j = rig_job(), got;
+	struct arena own = {0};
+	struct claim *claim;
+	int failed = 0;
+
+	rig_init(&r);
+	leave_room(0);
+	claim = store_claim(r.store, &want, &own, &got);
+	j.prompt = big;
+	for (int i = 0; i < 20; i++) {
+		id_v7(j.id);
+		failed += rig_insert(&r, &j) == STORE_FAILED;
+	}
+	set_room(RLIM_INFINITY);
+	id_v7(j.id);
+	ok(failed == 20 && rig_insert(&r, &j) == STORE_DONE &&
+		   store_claimed(r.store, claim,
+				 clock_monotonic_ms() + RIG_MS) &&
+		   strcmp(got.id, j.id) == 0 && strcmp(got.prompt, big) == 0,
+	   "a claim outlives jobs that could not be written");
+	ok(own.held < 2 * strlen(big), "and keeps nothing of them");
+	arena_finish(&own);
+	free(big);
+	rig_finish(&r);
+}
+
 int main(void)
 {
 	char *big = text_of(400000);
@@ -223,5 +254,6 @@ int main(void)
 	free(big);
 	rig_finish(&r);
 	files_come_in();
+	a_claim_waits();
 	return tap_done();
 }
