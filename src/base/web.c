@@ -296,31 +296,32 @@ static void keep_head(struct transfer *t)
 	t->answered = true;
 }
 
-/* Heads that only say that another follows are passed over. */
+/* Heads that only say that another follows are passed over. There may be
+ * thousands, and what stands behind them is moved once. */
 static enum web_outcome take_head(struct transfer *t)
 {
-	char *room = t->web->room;
+	char *at = t->web->room;
+	ssize_t size;
 
-	while (t->have > 0 && !t->answered) {
-		ssize_t size = web_head_read(room, t->have, &t->head);
-
+	while (t->have > 0 &&
+	       (size = web_head_read(at, t->have, &t->head)) != 0) {
 		if (size < 0)
 			return broken(t, "it is no HTTP");
-		if (size == 0)
-			return t->have < ROOM ? WEB_ANSWERED
-					      : broken(t, "it has no end");
 		if (t->head.status == 101)
 			return broken(t, "it changes the protocol");
 		t->have -= (size_t)size;
+		at += size;
 		if (t->head.status > 199) {
 			size_t rest = t->have;
 
 			t->have = 0;
 			keep_head(t);
-			return take_body(t, room + size, rest);
+			return take_body(t, at, rest);
 		}
-		memmove(room, room + size, t->have);
 	}
+	if (t->have == ROOM)
+		return broken(t, "it has no end");
+	memmove(t->web->room, at, t->have);
 	return WEB_ANSWERED;
 }
 
