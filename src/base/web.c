@@ -252,10 +252,12 @@ static enum web_outcome take_piece(struct transfer *t, const char *bytes,
 	if (n > call->max_bytes - t->body_bytes)
 		return WEB_TOO_LARGE;
 	t->body_bytes += n;
-	if (call->sink == NULL || t->head.status > 299)
-		buf_add(&t->answer->body, bytes, n);
-	else if (!call->sink(call->sink_ctx, bytes, n))
-		return WEB_STOPPED;
+	if (call->sink != NULL && t->head.status <= 299)
+		return call->sink(call->sink_ctx, bytes, n) ? WEB_ANSWERED
+							    : WEB_STOPPED;
+	if (call->sink != NULL && n > WEB_SAID - t->answer->body.len)
+		n = WEB_SAID - t->answer->body.len;
+	buf_add(&t->answer->body, bytes, n);
 	return WEB_ANSWERED;
 }
 

@@ -32,6 +32,8 @@ struct web_piece {
 	size_t len;
 };
 
+#define WEB_SAID ((size_t)64 * 1024)
+
 struct web_call {
 	const char *method; /* "GET", "HEAD", "POST", "PUT", "DELETE" */
 	const char *url;
@@ -53,7 +55,8 @@ struct web_call {
 	 */
 	bool once;
 	/* Where the body of a 2xx answer goes in pieces; false ends the call.
-	 * NULL: it is kept in the answer. */
+	 * Of others WEB_SAID bytes are kept in the answer: max_bytes may be
+	 * more than there is memory then. NULL: all is kept there. */
 	bool (*sink)(void *ctx, const void *bytes, size_t n);
 	void *sink_ctx;
 	/* Looked at while waiting, about every 200 ms and at each piece of

@@ -135,13 +135,13 @@ static bool large_head(int fd, size_t n)
 	return good;
 }
 
-static bool large_body(int fd)
+static bool large_body(int fd, const char *status)
 {
 	char *body = mem_alloc(BIG);
 	bool good;
 
 	memset(body, 'x', BIG);
-	good = rig_reply(fd, "200 OK", body, BIG);
+	good = rig_reply(fd, status, body, BIG);
 	free(body);
 	return good;
 }
@@ -177,7 +177,9 @@ static bool serve_answer(int fd, const char *path, bool *more)
 	if (strcmp(path, "/ok") == 0) {
 		*more = raw_say(fd, HELLO);
 	} else if (strcmp(path, "/big") == 0) {
-		*more = large_body(fd);
+		*more = large_body(fd, "200 OK");
+	} else if (strcmp(path, "/big-failure") == 0) {
+		*more = large_body(fd, "500 Oh");
 	} else if (number_behind(path, "/head/", &i)) {
 		*more = large_head(fd, i);
 	} else if (number_behind(path, "/answer/", &i) && i < COUNT(answers)) {
@@ -444,6 +446,23 @@ static void test_waiting_sink(void)
 	   "what came meanwhile was the answer's: the connection is kept");
 }
 
+/* Its callers allow as much as a file may have. */
+static void test_large_failure(void)
+{
+	struct web_call call = call_of(&c, "GET", rig->port, "/big-failure");
+	unsigned before = connections();
+
+	ok(run(&c, &call) == WEB_ANSWERED && c.answer.body.len == BIG,
+	   "without a sink all of a failure is kept");
+	call.sink = slow_sink;
+	ok(run(&c, &call) == WEB_ANSWERED && c.answer.status == 500 &&
+		   c.answer.body.len == WEB_SAID &&
+		   c.answer.body.at[WEB_SAID - 1] == 'x',
+	   "with one its beginning");
+	ok(get("/ok") == WEB_ANSWERED && connections() <= before + 1,
+	   "on a connection that stays");
+}
+
 static bool lose_patience(void *ctx)
 {
 	struct slow *s = ctx;
@@ -578,6 +597,7 @@ static void test_all(void *unused)
 	test_sizes();
 	test_early();
 	test_waiting_sink();
+	test_large_failure();
 	test_floods();
 	test_connecting();
 	test_late();
