@@ -4,7 +4,7 @@
 
 #define FIBERS	20
 #define CALLS	15
-#define FLOODED ((size_t)8 << 20)
+#define FLOODED ((size_t)16 << 20)
 
 static struct web_rig server;
 
