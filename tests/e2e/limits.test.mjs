@@ -79,6 +79,7 @@ test('concurrency: 429 until one has ended', async (t) => {
 	assert.ok(r.headers.get('retry-after'));
 	assert.equal((await run('few', { ...async202,
 		token: gate.token({ sub: 'another' }) })).status, 202);
+	await standin.await('running');
 	await standin.release();
 	for (const id of jobs)
 		await assertGood(gate, await gate.ended(id));
