@@ -30,14 +30,14 @@ int fsync(int fd)
  * something else. */
 static bool unwritten;
 
-int posix_fadvise(int fd, off_t at, off_t n, int advice)
+int posix_fadvise(int fd, off_t offset, off_t len, int advise)
 {
 	char path[64];
 
-	(void)at;
-	(void)n;
+	(void)offset;
+	(void)len;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (unwritten && advice == POSIX_FADV_DONTNEED)
+	if (unwritten && advise == POSIX_FADV_DONTNEED)
 		unwritten = truncate(path, 0) != 0;
 	return 0;
 }

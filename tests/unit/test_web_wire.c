@@ -536,12 +536,12 @@ static void test_connecting(void)
 /* A thread that is not run for a while, just between two looks at the clock. */
 static _Thread_local int looks_left;
 
-int clock_gettime(clockid_t clock, struct timespec *t)
+int clock_gettime(clockid_t clock_id, struct timespec *tp)
 {
-	int rc = (int)syscall(SYS_clock_gettime, clock, t);
+	int rc = (int)syscall(SYS_clock_gettime, clock_id, tp);
 
 	if (looks_left > 0 && --looks_left == 0)
-		t->tv_sec += 100;
+		tp->tv_sec += 100;
 	return rc;
 }
 
