@@ -52,7 +52,7 @@ static struct {
 	int listeners[2]; /* plain, TLS */
 	unsigned ports[2];
 	pthread_t acceptors[2];
-	_Atomic int connections, requests;
+	_Atomic int connections, requests, peers_asked;
 	_Atomic unsigned peer_port[NET_FDS]; /* by descriptor; 0: not ours */
 	pthread_mutex_t lock;
 	pthread_t threads[NET_CONNS];
@@ -139,6 +139,7 @@ int getpeername(int fd, __SOCKADDR_ARG to, socklen_t *restrict len)
 		*(void **)&real = dlsym(RTLD_NEXT, "getpeername");
 	if (fd < 0 || fd >= NET_FDS || net.peer_port[fd] == 0)
 		return real(fd, sa, len);
+	net.peers_asked++;
 	there.sin_port = htons((uint16_t)net.peer_port[fd]);
 	if (inet_pton(AF_INET, address, &there.sin_addr) != 1)
 		abort();
