@@ -30,25 +30,29 @@ void buf_clear(struct buf *b)
 		b->at[0] = '\0';
 }
 
-/* Makes room for n more bytes and the NUL, or marks the buffer over. */
-static bool reserve(struct buf *b, size_t n)
+/* Where the room does not do: there is more of it, or the buffer is over. */
+static bool grow(struct buf *b, size_t n)
 {
 	size_t cap = b->cap ? b->cap : FIRST_CAP;
 
-	if (n < b->cap - b->len && !b->over && n <= b->max - b->len)
-		return true;
 	if (b->over || n > b->max - b->len) {
 		b->over = true;
 		return false;
 	}
 	while (cap < b->len + n + 1)
 		cap *= 2; /* cannot wrap: max is below SIZE_MAX / 4 */
-	if (cap == b->cap)
-		return true;
-
+	if (cap > b->max + 1)
+		cap = b->max + 1;
 	b->at = mem_resize(b->at, cap);
 	b->cap = cap;
 	return true;
+}
+
+/* Makes room for n more bytes and the NUL, or marks the buffer over. What fits
+ * into the room is below the ceiling, which bounds that, too. */
+static inline bool reserve(struct buf *b, size_t n)
+{
+	return (n < b->cap - b->len && !b->over) || grow(b, n);
 }
 
 void buf_add(struct buf *b, const void *bytes, size_t n)

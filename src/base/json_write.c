@@ -45,13 +45,22 @@ static const char *escape_of(unsigned char c, char unit[7])
 	return unit;
 }
 
+/* How much of s[i..n) is known by one look to stand as it is. The end, too, is
+ * looked at by eight bytes, of which some have been seen before. */
+static size_t plain_part(const char *s, size_t i, size_t n)
+{
+	if (n - i >= 8)
+		return json_plain(s + i);
+	return n >= 8 && json_plain(s + n - 8) == 8 ? n - i : 0;
+}
+
 void json_escape(struct buf *to, const char *s, size_t n)
 {
 	size_t from = 0;
 	char unit[7];
 
 	for (size_t i = 0; i < n;) {
-		size_t len = n - i >= 8 ? json_plain(s + i) : 0;
+		size_t len = plain_part(s, i, n);
 
 		if (len == 0)
 			len = as_it_is(s + i, n - i);
