@@ -82,6 +82,14 @@ bool text_same_nocase(const char *a, const char *b)
 	return lower(*a) == lower(*b);
 }
 
+void text_copy(char *to, size_t size, const char *from)
+{
+	size_t n = strnlen(from, size - 1);
+
+	memcpy(to, from, n);
+	to[n] = '\0';
+}
+
 #define WORD_MOST 64
 
 /* Letters added, left out, changed or swapped with their neighbour. */

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/must.h"
+#include "base/num.h"
 #include "base/web_message.h"
 #include "base/wire.h"
 
@@ -161,7 +162,7 @@ static void put_head(const struct transfer *t, const struct address *a,
 		     struct buf *to)
 {
 	const struct web_call *call = t->call;
-	char length[24];
+	char length[NUM_INTEGER_TEXT];
 
 	buf_adds(to, call->method);
 	buf_addc(to, ' ');
@@ -175,7 +176,8 @@ static void put_head(const struct transfer *t, const struct address *a,
 	if (call->content_type != NULL && has_body(call))
 		put_text(call, to, "Content-Type", call->content_type);
 	if (has_body(call)) {
-		snprintf(length, sizeof(length), "%zu", length_of(t));
+		num_integer_print((struct integer){.magnitude = length_of(t)},
+				  length);
 		put_text(call, to, "Content-Length", length);
 	}
 	for (size_t i = 0; call->headers != NULL && call->headers[i]; i++) {

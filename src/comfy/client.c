@@ -196,11 +196,10 @@ enum comfy_outcome comfy_history(struct comfy_client *c,
 	struct web_answer answer;
 	struct problem why = {0};
 	struct history_entry entry;
-	char path[64];
+	const char *path = arena_join(a, "/history/", prompt_id, NULL);
 	enum comfy_outcome o;
 
 	memset(out, 0, sizeof(*out));
-	(void)snprintf(path, sizeof(path), "/history/%s", prompt_id);
 	o = comfy_get(c, path, clock_monotonic_ms() + timeout_ms, &answer);
 	if (o != COMFY_OK)
 		goto out;

@@ -1,6 +1,5 @@
 #include "comfy/client_private.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -52,7 +51,7 @@ static void take_type(const char *said, char out[128])
 			return;
 	}
 	if (slashes == 1)
-		(void)snprintf(out, 128, "%.127s", said);
+		text_copy(out, 128, said);
 }
 
 static enum comfy_outcome by_status(int status)

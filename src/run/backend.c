@@ -1,12 +1,12 @@
 #include "run/backend.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 
 /* The pause after the first failure, and the longest. */
 #define PAUSE_MS     100
@@ -39,7 +39,7 @@ void backend_init(struct backend *b, const struct backend_options *o)
 					  .url = b->url,
 					  .header = b->header,
 					  .has_jobs_api = -1};
-	(void)snprintf(b->reason, sizeof(b->reason), "not asked yet");
+	text_copy(b->reason, sizeof(b->reason), "not asked yet");
 	box_init(&b->box);
 }
 
@@ -99,9 +99,9 @@ void backend_throttle(struct backend *b, const char *reason, const char *stuck)
 	b->up = false;
 	b->missed = 0;
 	b->check_at = clock_monotonic_ms() + ms;
-	(void)snprintf(b->reason, sizeof(b->reason), "%s", reason);
+	text_copy(b->reason, sizeof(b->reason), reason);
 	if (stuck != NULL)
-		(void)snprintf(b->stuck, sizeof(b->stuck), "%s", stuck);
+		text_copy(b->stuck, sizeof(b->stuck), stuck);
 	box_unlock(&b->box);
 	log_event(was ? LOG_WARN : LOG_DEBUG, "backend.throttled", "backend",
 		  b->name, "why", reason, "ms", log_num(ms), NULL);
@@ -122,7 +122,7 @@ bool backend_recover(struct backend *b, const char *version)
 	b->reason[0] = b->stuck[0] = '\0';
 	b->check_at =
 		clock_monotonic_ms() + (b->socket ? CHECK_LONG_MS : CHECK_MS);
-	(void)snprintf(b->version, sizeof(b->version), "%s", version);
+	text_copy(b->version, sizeof(b->version), version);
 	box_wake(&b->box);
 	box_unlock(&b->box);
 	if (!was)
@@ -188,8 +188,8 @@ void backend_busy(struct backend *b, int change)
 void backend_state(struct backend *b, struct backend_state *out)
 {
 	*out = (struct backend_state){0};
-	(void)snprintf(out->name, sizeof(out->name), "%s", b->name);
-	(void)snprintf(out->pool, sizeof(out->pool), "%s", b->pool);
+	text_copy(out->name, sizeof(out->name), b->name);
+	text_copy(out->pool, sizeof(out->pool), b->pool);
 	box_lock(&b->box);
 	out->up = b->up;
 	out->socket = b->socket;
@@ -223,8 +223,7 @@ void backend_forget(struct backend *b, const char *prompt_id)
 {
 	box_lock(&b->box);
 	if (b->forget_count < BACKEND_FORGETS)
-		(void)snprintf(b->forgets[b->forget_count++], ID_SIZE, "%s",
-			       prompt_id);
+		text_copy(b->forgets[b->forget_count++], ID_SIZE, prompt_id);
 	box_unlock(&b->box);
 }
 

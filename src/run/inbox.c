@@ -1,7 +1,8 @@
 #include "run/inbox.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include "base/text.h"
 
 void inbox_init(struct inbox *in)
 {
@@ -24,8 +25,8 @@ static void forget(struct inbox *in)
 void inbox_open(struct inbox *in, const char *job, const char *prompt)
 {
 	box_lock(&in->box);
-	(void)snprintf(in->job, sizeof(in->job), "%s", job);
-	(void)snprintf(in->prompt, sizeof(in->prompt), "%s", prompt);
+	text_copy(in->job, sizeof(in->job), job);
+	text_copy(in->prompt, sizeof(in->prompt), prompt);
 	forget(in);
 	in->canceled = in->deaf = false;
 	box_unlock(&in->box);

@@ -1,8 +1,9 @@
 #include "run/progress.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "base/text.h"
 
 /* Below this there is too little to tell the rest from. */
 #define ETA_LEAST_MS 500
@@ -12,7 +13,7 @@
 
 static void copy(char *to, size_t size, const char *from)
 {
-	(void)snprintf(to, size, "%s", from != NULL ? from : "");
+	text_copy(to, size, from != NULL ? from : "");
 }
 
 void note_take(struct note *n, const struct event *e)

@@ -48,6 +48,18 @@ static void test_utf8(void)
 	ok(text_utf8("a\0b", 3), "a NUL is a character");
 }
 
+static void test_copy(void)
+{
+	char to[4] = "xxx";
+
+	text_copy(to, sizeof(to), "abcdef");
+	is_str(to, "abc", "as much as there is room for");
+	text_copy(to, sizeof(to), "ab");
+	is_str(to, "ab", "all of it");
+	text_copy(to, 1, "ab");
+	is_str(to, "", "room for the NUL alone");
+}
+
 static void test_compare(void)
 {
 	ok(text_starts("abc", "ab") && text_starts("abc", "") &&
@@ -205,6 +217,7 @@ static void test_query(void)
 int main(void)
 {
 	test_utf8();
+	test_copy();
 	test_compare();
 	test_nearest();
 	test_percent();
