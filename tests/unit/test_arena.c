@@ -111,6 +111,7 @@ static void test_printf_ends(void)
 int main(void)
 {
 	test_sizes();
+	test_sizes(); /* of memory that has been written to */
 	test_many_small();
 	test_texts();
 	test_printf_ends();
