@@ -91,12 +91,16 @@ static bool stop_now(void *ctx)
 
 /* ---- the request ---- */
 
+static bool host_character(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+	       (c >= 'A' && c <= 'Z') ||
+	       (c != '\0' && strchr("-._:[]", c) != NULL);
+}
+
 /* "http://host:8188/a?b#c"; false for what is not plainly that. */
 static bool take_address(const char *url, struct address *out)
 {
-	static const char host[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				   "abcdefghijklmnopqrstuvwxyz0123456789"
-				   "-._:[]";
 	const char *at = strstr(url, "://");
 	size_t n = at != NULL ? (size_t)(at - url) : 0;
 
@@ -104,7 +108,9 @@ static bool take_address(const char *url, struct address *out)
 	    !(n == 5 && strncasecmp(url, "https", 5) == 0))
 		return false;
 	out->host = at + 3;
-	out->host_len = strspn(out->host, host);
+	out->host_len = 0;
+	while (host_character(out->host[out->host_len]))
+		out->host_len++;
 	out->target = out->host + out->host_len;
 	out->target_len = strcspn(out->target, "#");
 	if (out->host_len == 0 || strchr("/?#", *out->target) == NULL)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -11,6 +10,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/fiber.h"
+#include "base/text.h"
 #include "base/wire_dial.h"
 
 /* A firewall on the way may forget an older one without a word. */
@@ -24,6 +24,7 @@ struct wire {
 	bool waiting;	     /* the owner does, for the watch */
 	bool ready;
 	bool heard; /* something came while nobody waited */
+	bool plain; /* no TLS: what libcurl would do is call the kernel */
 
 	struct dial *dial; /* NULL: closed */
 	int fd;
@@ -75,6 +76,7 @@ enum wire_state wire_open(struct wire *w, const char *origin,
 	if (w->dial == NULL)
 		return state;
 	w->fd = dial_socket(w->dial);
+	w->plain = strncmp(origin, "http:", 5) == 0;
 	w->heard = false;
 	if (w->fiber != NULL)
 		carrier_watch(&w->watch, w->fd, EPOLLIN);
@@ -113,6 +115,18 @@ const char *wire_why(const struct wire *w)
 	return w->why;
 }
 
+/* By the kernel. */
+static ssize_t passed(struct wire *w, ssize_t n)
+{
+	if (n >= 0)
+		return n;
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return WIRE_AGAIN;
+	text_copy(w->why, sizeof(w->why), strerror(errno));
+	return WIRE_LOST;
+}
+
+/* By libcurl. */
 static ssize_t carried(struct wire *w, CURLcode result, size_t n)
 {
 	if (result == CURLE_OK)
@@ -120,17 +134,19 @@ static ssize_t carried(struct wire *w, CURLcode result, size_t n)
 	if (result == CURLE_AGAIN)
 		return WIRE_AGAIN;
 	if (w->why[0] == '\0')
-		snprintf(w->why, sizeof(w->why), "%s",
-			 curl_easy_strerror(result));
+		text_copy(w->why, sizeof(w->why), curl_easy_strerror(result));
 	return WIRE_LOST;
 }
 
 ssize_t wire_send(struct wire *w, const void *bytes, size_t n)
 {
 	size_t sent = 0;
-	CURLcode result = curl_easy_send(dial_handle(w->dial), bytes, n, &sent);
+	CURLcode result;
 
 	w->used_ms = clock_monotonic_ms();
+	if (w->plain)
+		return passed(w, send(w->fd, bytes, n, MSG_NOSIGNAL));
+	result = curl_easy_send(dial_handle(w->dial), bytes, n, &sent);
 	return carried(w, result, sent);
 }
 
@@ -144,6 +160,8 @@ ssize_t wire_receive(struct wire *w, void *to, size_t n)
 		w->heard = false;
 		carrier_watch(&w->watch, w->fd, EPOLLIN);
 	}
+	if (w->plain)
+		return passed(w, recv(w->fd, to, n, 0));
 	result = curl_easy_recv(dial_handle(w->dial), to, n, &got);
 	return carried(w, result, got);
 }

@@ -10,8 +10,8 @@
 
 /*
  * A connection to one server, TCP or TLS, for base/web.c: libcurl looks up the
- * name, tries the addresses, checks the certificate, and carries the bytes;
- * what they mean is not known here. It belongs to one thread or fiber, and
+ * name, tries the addresses, checks the certificate, and carries the bytes of
+ * TLS; what they mean is not known here. It belongs to one thread or fiber, and
  * stays open between calls: whoever waits on one in a fiber gives way.
  */
 struct wire;
