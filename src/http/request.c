@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,8 +173,10 @@ struct exchange *request_read(struct connection *c)
 static bool same_name(const char *param_name, const char *name)
 {
 	for (; *param_name != '\0' && *name != '\0'; param_name++, name++) {
-		int wanted = toupper((unsigned char)*name);
+		char wanted = *name;
 
+		if (wanted >= 'a' && wanted <= 'z')
+			wanted = (char)(wanted - 'a' + 'A');
 		if (*param_name != (wanted == '-' ? '_' : wanted))
 			return false;
 	}

@@ -5,27 +5,14 @@
 #include "base/text.h"
 #include "http/router.h"
 
-struct segment {
-	const char *at;
-	size_t len;
-};
-
-/* Steps over "/segment"; false at the end. */
-static bool next_segment(const char **at, struct segment *out)
+static bool ends(char c)
 {
-	const char *p = *at;
-
-	if (*p != '/')
-		return false;
-	out->at = p + 1;
-	out->len = (size_t)(strchrnul(p + 1, '/') - out->at);
-	*at = p + 1 + out->len;
-	return true;
+	return c == '/' || c == '\0';
 }
 
-static bool is_capture(struct segment s)
+static bool is_capture(const char *segment)
 {
-	return s.len == 2 && s.at[0] == '{' && s.at[1] == '}';
+	return segment[0] == '{' && segment[1] == '}' && ends(segment[2]);
 }
 
 static bool plain(const char *s)
@@ -37,16 +24,31 @@ static bool plain(const char *s)
 	return true;
 }
 
-static bool capture(struct segment from, struct arena *arena, const char **out)
+/* Steps over a segment and decodes it. */
+static bool capture(const char **path, struct arena *arena, const char **out)
 {
+	size_t n = strcspn(*path, "/");
 	char *decoded;
 
-	if (from.len == 0 ||
-	    !text_percent_decode(arena, from.at, from.len, false, &decoded) ||
+	if (n == 0 || !text_percent_decode(arena, *path, n, false, &decoded) ||
 	    !plain(decoded) || !text_utf8(decoded, strlen(decoded)))
 		return false;
 	*out = decoded;
+	*path += n;
 	return true;
+}
+
+/* Steps over the same segment in both: mostly they differ early. */
+static bool same_segment(const char **pattern, const char **path)
+{
+	const char *a = *pattern, *b = *path;
+
+	for (; !ends(*a); a++, b++)
+		if (*a != *b)
+			return false;
+	*pattern = a;
+	*path = b;
+	return ends(*b);
 }
 
 /*
@@ -56,22 +58,21 @@ static bool capture(struct segment from, struct arena *arena, const char **out)
 static uint64_t fit(const char *pattern, const char *path, struct arena *arena,
 		    const char *captures[ROUTE_CAPTURES])
 {
-	struct segment want, have;
 	uint64_t score = 1;
 	size_t n = 0;
 
-	while (next_segment(&pattern, &want)) {
-		if (!next_segment(&path, &have))
+	while (*pattern++ == '/') {
+		if (*path++ != '/')
 			return 0;
 		score <<= 1;
-		if (is_capture(want)) {
+		if (is_capture(pattern)) {
 			if (n == ROUTE_CAPTURES ||
-			    !capture(have, arena, &captures[n++]))
+			    !capture(&path, arena, &captures[n++]))
 				return 0;
+			pattern += 2;
 			continue;
 		}
-		if (want.len != have.len ||
-		    memcmp(want.at, have.at, want.len) != 0)
+		if (!same_segment(&pattern, &path))
 			return 0;
 		score |= 1;
 	}
