@@ -33,12 +33,10 @@ void file_get(struct call *c)
 			       "there is no such file");
 		return;
 	}
-	if (!files_exists(c->api->o.files, job, name)) {
+	reply_header(&r, "Cache-Control", "private, max-age=3600, immutable");
+	if (!file_send(c->x, c->api, &r, job, name,
+		       download != NULL && strcmp(download, "1") == 0,
+		       c->arena))
 		answer_problem(c->x, NULL, PROBLEM_GONE,
 			       "the file was deleted");
-		return;
-	}
-	reply_header(&r, "Cache-Control", "private, max-age=3600, immutable");
-	file_send(c->x, &r, name, path,
-		  download != NULL && strcmp(download, "1") == 0, c->arena);
 }

@@ -180,24 +180,22 @@ static void reply_redirect(struct exchange *x, const char *url, struct reply *r)
 	exchange_reply(x, r);
 }
 
-static void reply_bytes(struct exchange *x, struct link_base base,
-			const struct job *job, const struct output_file *f,
-			const char *url, struct reply *r, struct arena *arena)
+static void reply_bytes(struct exchange *x, struct api *a,
+			struct link_base base, const struct job *job,
+			const struct output_file *f, const char *url,
+			struct reply *r, struct arena *arena)
 {
-	char path[FILES_PATH_MAX];
 	const char *self = link_plain(base, job_path(job, arena), arena);
+	struct reply good = *r;
 
-	if (!files_path(job->id, f->name, path)) {
-		refuse(x, r, job, PROBLEM_INTERNAL, "the file has no place");
-		return;
-	}
-	reply_header(r, "Content-Location", url);
+	reply_header(&good, "Content-Location", url);
 	reply_header(
-		r, "Link",
+		&good, "Link",
 		arena_join(arena, "<", self, ">; rel=\"describedby\"", NULL));
-	reply_header(r, "X-Job-Id", job->id);
-	reply_header(r, "Cache-Control", "no-store");
-	file_send(x, r, f->name, path, false, arena);
+	reply_header(&good, "X-Job-Id", job->id);
+	reply_header(&good, "Cache-Control", "no-store");
+	if (!file_send(x, a, &good, job->id, f->name, false, arena))
+		refuse(x, r, job, PROBLEM_GONE, "the file was deleted");
 }
 
 /* False: JSON it is. */
@@ -246,7 +244,7 @@ bool one_file_reply(struct exchange *x, struct api *a, struct link_base base,
 		if (w->redirect != NULL)
 			reply_redirect(x, url, r);
 		else
-			reply_bytes(x, base, job, f, url, r, arena);
+			reply_bytes(x, a, base, job, f, url, r, arena);
 	}
 	return true;
 }

@@ -91,23 +91,18 @@ MUST_USE bool db_hand_on_files(struct db *db, const char *id);
 /* No job keeps its files longer, those that have ended neither. */
 MUST_USE bool db_limit_keep(struct db *db, int64_t keep_ms);
 
-/* ---- copies of small output files (db_sqlite_copies.c) ---- */
+/* ---- small output files (db_sqlite_small.c) ---- */
 
-/* The job's file of that name has these bytes; n: past all that are there. */
-MUST_USE bool db_add_copy(struct db *db, int64_t n, int64_t seq,
-			  const char *name, const void *bytes, size_t size);
-struct db_copy {
-	char job[ID_SIZE];   /* "": its job's files need not be there */
-	const char *outputs; /* the job's */
-	const char *name;
-	const void *bytes; /* NULL where there are none */
-	size_t size;
-};
-/* Each in turn; *copy is there for the call. False as soon as fn is. */
-typedef bool db_copy_fn(void *ctx, const struct db_copy *copy);
-MUST_USE bool db_each_copy(struct db *db, db_copy_fn *fn, void *ctx);
-/* Those up to n. */
-MUST_USE bool db_drop_copies(struct db *db, int64_t n);
+#define DB_SMALL_MAX 8 /* of one job */
+/* The job's file of that name has these bytes; which: 0 to DB_SMALL_MAX - 1,
+ * each once. */
+MUST_USE bool db_add_small(struct db *db, int64_t seq, unsigned which,
+			   const char *name, const void *bytes, size_t size);
+enum db_found db_has_small(struct db *db, const char *id, const char *name);
+/* The job, just inserted, gets those of the other one, and they count. */
+MUST_USE bool db_share_small(struct db *db, const char *from, int64_t seq);
+/* The job has none any more; for db_delete() and db_set_files_gone(). */
+MUST_USE bool db_drop_small(struct db *db, const char *id);
 
 /* ---- input files (db_sqlite_inputs.c) ---- */
 
@@ -138,6 +133,11 @@ MUST_USE bool db_read(struct db_reader *r, const char *id, const char *owner,
 unsigned db_position(struct db_reader *r, const struct job *job);
 size_t db_list(struct db_reader *r, const struct store_query *q,
 	       struct arena *a, struct job *jobs);
+/* A small file of a job that succeeded, while its files are there; *bytes in
+ * the arena. */
+MUST_USE bool db_read_small(struct db_reader *r, const char *id,
+			    const char *name, struct arena *a,
+			    const char **bytes, size_t *size);
 MUST_USE bool db_read_upload(struct db_reader *r, const char *id,
 			     const char *owner, int64_t now, struct arena *a,
 			     struct upload *out);

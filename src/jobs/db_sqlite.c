@@ -9,12 +9,12 @@
 
 #include "base/log.h"
 #include "jobs/db.h"
-#include "jobs/db_sqlite_copies.h"
 #include "jobs/db_sqlite_inputs.h"
 #include "jobs/db_sqlite_log.h"
 #include "jobs/db_sqlite_retention.h"
 #include "jobs/db_sqlite_row.h"
 #include "jobs/db_sqlite_schema.h"
+#include "jobs/db_sqlite_small.h"
 
 /* Pages of 4 KiB in the write-ahead log before it is written back and begun
  * anew: while busy only past a good size, as that costs its transaction some
@@ -119,7 +119,7 @@ struct db {
 	sqlite3_stmt *s[STATEMENTS];
 	struct db_inputs inputs;
 	struct db_retention retention;
-	struct db_copies copies;
+	struct db_small small;
 	int lock;      /* descriptor of the lock file */
 	int log_pages; /* of the write-ahead log, as the last commit said */
 	int tried_at;  /* its pages when it was last written back */
@@ -203,7 +203,7 @@ static bool setup(struct db *db, struct problem *why)
 	    !db_prepare(db->sql, texts, STATEMENTS, db->s, why) ||
 	    !db_inputs_prepare(db->sql, &db->inputs, why) ||
 	    !db_retention_prepare(db->sql, &db->retention, why) ||
-	    !db_copies_prepare(db->sql, &db->copies, why))
+	    !db_small_prepare(db->sql, &db->small, why))
 		return false;
 	/* Replaces SQLite's own automatic checkpoints, too: this connection
 	 * alone writes the log back, at a time of our choosing. */
@@ -249,7 +249,7 @@ void db_close(struct db *db)
 	db_finalize(db->s, STATEMENTS);
 	db_inputs_finalize(&db->inputs);
 	db_retention_finalize(&db->retention);
-	db_copies_finalize(&db->copies);
+	db_small_finalize(&db->small);
 	sqlite3_close(db->sql);
 	if (db->lock >= 0)
 		close(db->lock);
@@ -266,9 +266,9 @@ struct db_retention *db_retention(struct db *db)
 	return &db->retention;
 }
 
-struct db_copies *db_copies(struct db *db)
+struct db_small *db_small(struct db *db)
 {
-	return &db->copies;
+	return &db->small;
 }
 
 /* ---- transactions ---- */
@@ -541,5 +541,5 @@ bool db_end(struct db *db, int64_t seq, enum phase phase, const char *outputs,
 bool db_delete(struct db *db, const char *id)
 {
 	db_bind(db->s[DELETE], "s", id);
-	return db_run(db->s[DELETE]);
+	return db_drop_small(db, id) && db_run(db->s[DELETE]);
 }

@@ -5,6 +5,7 @@
 #include "jobs/db_sqlite_inputs.h"
 #include "jobs/db_sqlite_retention.h"
 #include "jobs/db_sqlite_row.h"
+#include "jobs/db_sqlite_small.h"
 
 /* A page of the list counts for each of its jobs, on the loop thread. */
 #define BEFORE_MAX "999"
@@ -14,6 +15,7 @@ enum statement {
 	READ,
 	POSITION,
 	LIST,
+	SMALL,
 	UPLOAD,
 	FETCHING,
 	NAMED,
@@ -45,6 +47,9 @@ static const char *const texts[] = {
 		 " ORDER BY id DESC LIMIT 1), 0)) AND"
 		 " (?3 = 0 OR (?3 >> phase) & 1) AND"
 		 " (?4 IS NULL OR endpoint = ?4) ORDER BY seq DESC LIMIT ?5",
+	[SMALL] = "SELECT bytes FROM jobs CROSS JOIN small_files ON"
+		  " " SMALL_OF("seq") " WHERE id = ? AND phase = 4"
+				      " AND files_gone = 0 AND name = ?",
 	[UPLOAD] = "SELECT " UPLOAD_COLUMNS " FROM uploads WHERE id = ? AND"
 		   " owner = ? AND expires_at > ?",
 	/* By seq, not by id: they are inserted in that order, so that none
@@ -62,7 +67,7 @@ static const char *const texts[] = {
 	[OLDEST] = KEPT_OLDEST,
 };
 _Static_assert(COUNT(texts) == STATEMENTS, "a statement lacks its text");
-_Static_assert(PHASE_QUEUED == 0 && PHASE_FETCHING == 7,
+_Static_assert(PHASE_QUEUED == 0 && PHASE_SUCCEEDED == 4 && PHASE_FETCHING == 7,
 	       "phases are written as numbers in SQL");
 
 struct db_reader {
@@ -139,6 +144,24 @@ size_t db_list(struct db_reader *r, const struct store_query *q,
 		db_row_job(s, a, &jobs[n++]);
 	sqlite3_reset(s);
 	return n;
+}
+
+bool db_read_small(struct db_reader *r, const char *id, const char *name,
+		   struct arena *a, const char **bytes, size_t *size)
+{
+	sqlite3_stmt *s = r->s[SMALL];
+	bool there;
+
+	db_bind(s, "ss", id, name);
+	there = db_step(s) > 0;
+	if (there) {
+		const void *blob = sqlite3_column_blob(s, 0);
+
+		*size = (size_t)sqlite3_column_bytes(s, 0);
+		*bytes = arena_strndup(a, blob != NULL ? blob : "", *size);
+	}
+	sqlite3_reset(s);
+	return there;
 }
 
 static void read_upload(sqlite3_stmt *s, struct arena *a, struct upload *out)

@@ -5,12 +5,14 @@
 enum statement { HAND_ON, FILES_GONE, LIMIT_KEEP, STATEMENTS };
 
 /*
- * files_bytes of all jobs whose files are there is what lies on disk: a result
- * that several jobs share counts with one of them. When that one's files go,
- * another takes the count over.
+ * files_bytes of all jobs whose files are there is what they take: what lies on
+ * disk and is shared by several jobs counts with one of them, and when that
+ * one's files go, another takes the count over. Of small files each job has its
+ * own rows, which count with it.
  */
 static const char *const texts[] = {
-	[HAND_ON] = "UPDATE jobs SET files_bytes = gone.bytes FROM"
+	[HAND_ON] = "UPDATE jobs SET"
+		    " files_bytes = max(files_bytes, gone.bytes) FROM"
 		    " (SELECT seq AS seq, files_bytes AS bytes,"
 		    " coalesce(shared_from, id) AS first FROM jobs"
 		    " WHERE id = ? AND files_until IS NOT NULL"
@@ -53,7 +55,7 @@ bool db_set_files_gone(struct db *db, const char *id)
 	sqlite3_stmt *s = db_retention(db)->s[FILES_GONE];
 
 	db_bind(s, "s", id);
-	return db_hand_on_files(db, id) && db_run(s);
+	return db_hand_on_files(db, id) && db_drop_small(db, id) && db_run(s);
 }
 
 bool db_limit_keep(struct db *db, int64_t keep_ms)

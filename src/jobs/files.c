@@ -138,16 +138,21 @@ int files_scratch(struct files *f, struct problem *why)
 	return fd;
 }
 
-static struct file_sink *begin(struct files *f, const char *job,
-			       int64_t max_bytes, struct problem *why)
+struct file_sink *files_begin(struct files *f, const char *job,
+			      int64_t max_bytes, struct problem *why)
 {
-	struct file_sink *s = mem_alloc(sizeof(*s));
+	struct file_sink *s;
 
 	if (!id_valid(job)) {
 		problem_set(why, PROBLEM_INTERNAL, job, "this is no job id");
-		free(s);
 		return NULL;
 	}
+	if (!files_have_room(f)) {
+		problem_set(why, PROBLEM_INTERNAL, f->root,
+			    "the disk is as good as full");
+		return NULL;
+	}
+	s = mem_alloc(sizeof(*s));
 	s->files = f;
 	memcpy(s->folder, job + BUCKET_AT, BUCKET_LEN);
 	s->max = max_bytes;
@@ -155,16 +160,6 @@ static struct file_sink *begin(struct files *f, const char *job,
 	buf_init(&s->memory, FILES_SMALL);
 	memcpy(s->job, job, sizeof(s->job));
 	return s;
-}
-
-struct file_sink *files_begin(struct files *f, const char *job,
-			      int64_t max_bytes, struct problem *why)
-{
-	if (files_have_room(f))
-		return begin(f, job, max_bytes, why);
-	problem_set(why, PROBLEM_INTERNAL, f->root,
-		    "the disk is as good as full");
-	return NULL;
 }
 
 /* Into the file, and into its digest. */
@@ -309,14 +304,8 @@ static bool rename_large(struct file_sink *s, const char *to)
 	return true;
 }
 
-static bool give_name(struct file_sink *s, const char *name,
-		      struct problem *why)
+static bool give_name(struct file_sink *s, const char *to, struct problem *why)
 {
-	char to[FILES_PATH_MAX];
-
-	if (!files_path(s->job, name, to))
-		return problem_set(why, PROBLEM_INTERNAL, name,
-				   "this is no name of ours");
 	if (s->fd < 0 ? write_small(s, to) : rename_large(s, to))
 		return true;
 	return problem_set(why, PROBLEM_INTERNAL, to, "%s", strerror(errno));
@@ -334,36 +323,58 @@ static bool sync_now(struct file_sink *s, struct problem *why)
 			   strerror(errno));
 }
 
-bool file_sink_syncs(const struct file_sink *s,
-		     const struct files_unsynced *later)
+/* It is small, and there is room for it beside what is there. */
+static bool fits_row(const struct file_sink *s, const struct files_given *given)
 {
-	return later == NULL || s->size > FILES_UNSYNCED_BYTES ||
-	       later->count == FILES_UNSYNCED_MAX;
+	return given != NULL && s->fd < 0 &&
+	       given->row_count < FILES_ROWS_MAX &&
+	       s->memory.len <= FILES_ROWS_BYTES - given->bytes.len;
 }
 
-/* Takes the descriptor, or says that it must be synced now. */
-static bool put_off(struct file_sink *s, const char *name,
-		    struct files_unsynced *later)
+bool file_sink_syncs(const struct file_sink *s, const struct files_given *given)
 {
-	if (file_sink_syncs(s, later))
-		return false;
-	if (later->count == 0)
-		buf_init(&later->bytes, FILES_BYTES_MAX);
-	if ((int64_t)s->memory.len == s->size)
-		buf_add(&later->bytes, s->memory.at, s->memory.len);
-	else
-		later->bytes.over = true; /* it is in its file alone */
-	memcpy(later->folder, s->folder, sizeof(later->folder));
-	memcpy(later->files[later->count].name, name, strlen(name) + 1);
-	later->files[later->count].size = (size_t)s->size;
-	later->files[later->count++].fd = s->fd;
+	return !fits_row(s, given) &&
+	       (given == NULL || s->size > FILES_OPEN_BYTES ||
+		given->open_count == FILES_OPEN_MAX);
+}
+
+/* Where an earlier attempt gave a larger file of that name, it goes. */
+static bool keep_as_row(const struct file_sink *s, const char *name,
+			const char *path, struct files_given *given,
+			struct problem *why)
+{
+	if (given->again && unlinkat(s->files->root_fd, path, 0) != 0 &&
+	    errno != ENOENT)
+		return problem_set(why, PROBLEM_INTERNAL, path, "%s",
+				   strerror(errno));
+	if (given->row_count == 0)
+		buf_init(&given->bytes, FILES_ROWS_BYTES);
+	buf_add(&given->bytes, s->memory.at, s->memory.len);
+	given->rows[given->row_count].size = s->memory.len;
+	memcpy(given->rows[given->row_count++].name, name, strlen(name) + 1);
+	return true;
+}
+
+/* Gives the descriptor away, or syncs it now. */
+static bool make_durable(struct file_sink *s, struct files_given *given,
+			 struct problem *why)
+{
+	if (file_sink_syncs(s, given))
+		return sync_now(s, why);
+	memcpy(given->folder, s->folder, sizeof(given->folder));
+	given->open[given->open_count++] = s->fd;
 	s->fd = -1;
 	return true;
 }
 
 static bool settle(struct file_sink *s, const char *name,
-		   struct files_unsynced *later, struct problem *why)
+		   struct files_given *given, struct problem *why)
 {
+	char to[FILES_PATH_MAX];
+
+	if (!files_path(s->job, name, to))
+		return problem_set(why, PROBLEM_INTERNAL, name,
+				   "this is no name of ours");
 	if (s->error == EFBIG)
 		return problem_set(why, PROBLEM_TOO_LARGE, s->path,
 				   "larger than %lld bytes", (long long)s->max);
@@ -375,15 +386,16 @@ static bool settle(struct file_sink *s, const char *name,
 	else
 		digest_end(s->digest, s->sha256);
 	s->digest = NULL;
-	return give_name(s, name, why) &&
-	       (put_off(s, name, later) || sync_now(s, why));
+	if (fits_row(s, given))
+		return keep_as_row(s, name, to, given, why);
+	return give_name(s, to, why) && make_durable(s, given, why);
 }
 
 bool file_sink_commit(struct file_sink *s, const char *name,
-		      struct files_unsynced *later, int64_t *size,
+		      struct files_given *given, int64_t *size,
 		      char sha256[DIGEST_HEX_SIZE], struct problem *why)
 {
-	if (!settle(s, name, later, why)) {
+	if (!settle(s, name, given, why)) {
 		file_sink_abort(s);
 		return false;
 	}
@@ -391,25 +403,6 @@ bool file_sink_commit(struct file_sink *s, const char *name,
 	digest_hex(s->sha256, sha256);
 	sink_free(s);
 	return true;
-}
-
-bool files_restore(struct files *f, const char *job, const char *name,
-		   const void *bytes, size_t n, struct problem *why)
-{
-	struct file_sink *s = begin(f, job, (int64_t)n, why);
-	char sha256[DIGEST_HEX_SIZE];
-	int64_t size;
-
-	if (s == NULL)
-		return false;
-	(void)file_sink_write(s, bytes, n);
-	return file_sink_commit(s, name, NULL, &size, sha256, why);
-}
-
-/* None that was stopped in order left anything in it. */
-void files_forget_journal(struct files *f)
-{
-	(void)unlinkat(f->root_fd, "journal", 0);
 }
 
 bool files_exists(struct files *f, const char *job, const char *name)
@@ -420,36 +413,6 @@ bool files_exists(struct files *f, const char *job, const char *name)
 	return files_path(job, name, path) &&
 	       fstatat(f->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       S_ISREG(st.st_mode);
-}
-
-/* A file that could not be written back may be whole in the kernel's memory,
- * and nowhere else, when nobody is told of it any more. */
-static void forget_cached(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-	if (fd < 0)
-		return;
-	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	close(fd);
-}
-
-bool files_holds(struct files *f, const char *job, const char *name,
-		 const void *bytes, size_t n)
-{
-	char path[PATH_MOST], below[FILES_PATH_MAX], *there;
-	bool same;
-	size_t len;
-
-	if (!files_path(job, name, below))
-		return false;
-	(void)snprintf(path, sizeof(path), "%s/%s", f->root, below);
-	forget_cached(path);
-	there = file_read(path, n, &len, NULL);
-	same = there != NULL && len == n &&
-	       (n == 0 || memcmp(there, bytes, n) == 0);
-	free(there);
-	return same;
 }
 
 /* Is it a file of that job, also one that was never finished? */
@@ -484,17 +447,6 @@ bool files_remove_job(struct files *f, const char *job, struct problem *why)
 	return done;
 }
 
-/* Its bytes may be durable as a copy only, which is the first job's. */
-static bool sync_at(int dir, const char *entry)
-{
-	int fd = openat(dir, entry, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	bool good = fd >= 0 && fsync(fd) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return good;
-}
-
 /* entry is "<from>-<name>"; it gets the other job's id before the name. */
 static bool share_one(int from, int to, const char *entry, const char *job,
 		      struct problem *why)
@@ -505,9 +457,6 @@ static bool share_one(int from, int to, const char *entry, const char *job,
 	if (!name_valid(name))
 		return true; /* not finished */
 	snprintf(target, sizeof(target), "%s-%s", job, name);
-	if (!sync_at(from, entry))
-		return problem_set(why, PROBLEM_INTERNAL, entry, "%s",
-				   strerror(errno));
 	if (linkat(from, entry, to, target, 0) == 0 || errno == EEXIST)
 		return true;
 	return problem_set(why, PROBLEM_INTERNAL, entry, "%s", strerror(errno));

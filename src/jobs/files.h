@@ -12,12 +12,14 @@
 
 /*
  * Output files on disk: ROOT/<two of id>/<job id>-<name>. Names are ours. A
- * file has its name and is durable (synced with its folder, or its bytes are
- * stored together with the job's end) when that end is stored, and nobody looks
- * at it before that, so it is there whole or not at all. What a crash leaves of
- * a job that has not ended is written anew by its next attempt, or goes with
- * the job. A job has no folder of its own: making one would cost more than its
- * file. Any thread; each file has one writer.
+ * file has its name and is durable, synced with its folder, when its job's end
+ * is stored, and nobody looks at it before that, so it is there whole or not at
+ * all. What a crash leaves of a job that has not ended is written anew by its
+ * next attempt, or goes with the job. A job has no folder of its own: making
+ * one would cost more than its file. Any thread; each file has one writer.
+ *
+ * What is small is no file at all: it is kept in the database with its job
+ * (struct files_given, db.h).
  *
  * The folder is named by the time in the job's id (bits 16 to 23 of its
  * milliseconds): jobs of the same minute share one, so that one sync serves
@@ -60,50 +62,50 @@ void file_sink_reread(struct file_sink *s);
 void file_sink_abort(struct file_sink *s);
 
 /*
- * Files of one job that have their names and might still be lost by a power
- * cut. Small ones gather here; the store makes those of all jobs that end
- * together durable. Where they are very small their bytes go into the database
- * with the end (store_copies.c), so that one sync is for all; the others are
- * synced before that, as one commit of the file system's journal serves them
- * all. It belongs to one slot, but for a call of store_succeed(), which lends
- * it to the store. Zeroed, it is empty.
+ * What a job has given that a power cut would still take. Small files gather
+ * here whole: they become rows of the database, in the transaction of the job's
+ * end, so that one sync makes both durable, and nothing is ever made, looked
+ * for or deleted on disk. Of larger ones that have their names the descriptors
+ * are here: the store syncs those of all jobs that end together before it
+ * stores the ends, as one commit of the file system's journal serves them all.
+ * It belongs to one slot, but for a call of store_succeed(), which lends it to
+ * the store. Zeroed, it is empty.
  */
-#define FILES_UNSYNCED_MAX   8
-#define FILES_UNSYNCED_BYTES ((int64_t)1 << 20)	 /* of one; larger: at once */
-#define FILES_BYTES_MAX	     ((size_t)32 * 1024) /* of one job */
-struct files_unsynced {
-	struct files_unsynced *next; /* for files_sync() */
-	char folder[3];
-	unsigned count;
+#define FILES_ROWS_MAX	 8
+#define FILES_ROWS_BYTES ((size_t)32 * 1024) /* of one job; then: on disk */
+#define FILES_OPEN_MAX	 8
+#define FILES_OPEN_BYTES ((int64_t)1 << 20) /* of one; larger: synced at once  \
+					     */
+struct files_given {
+	struct files_given *next; /* for files_sync() */
+	unsigned row_count;
 	struct {
-		int fd;
 		size_t size;
 		char name[FILES_NAME_MAX + 1];
-	} files[FILES_UNSYNCED_MAX];
-	struct buf bytes; /* of one after the other; over: they are too many */
-	bool failed;	  /* a sync did: the files must not be relied on */
+	} rows[FILES_ROWS_MAX];
+	struct buf bytes; /* of one after the other */
+	char folder[3];	  /* of what is open */
+	unsigned open_count;
+	int open[FILES_OPEN_MAX];
+	bool again;  /* an earlier attempt may have left files of these names */
+	bool failed; /* a sync did: the files must not be relied on */
 };
 
 /* Frees the sink in both cases. The name is checked: ^[a-z0-9_-]+\.[a-z0-9]+$
- * It is durable after this, or, where it is small and `later` is not NULL, when
- * the store has made all of that durable. All of one `later` are of one job. */
+ * It is durable after this, or, where it went into `given` (which is not NULL
+ * then), with the job's end. All of one `given` are of one job. */
 MUST_USE bool file_sink_commit(struct file_sink *s, const char *name,
-			       struct files_unsynced *later, int64_t *size,
+			       struct files_given *given, int64_t *size,
 			       char sha256[DIGEST_HEX_SIZE],
 			       struct problem *why);
 /* Whether that will sync it itself, which may take long. */
 bool file_sink_syncs(const struct file_sink *s,
-		     const struct files_unsynced *later);
-/* Makes a whole list durable and empties each of it; says so in `failed` where
- * it could not. */
-void files_sync(struct files *f, struct files_unsynced *list);
-/* Empties it: its files are durable otherwise, or of no use after all. */
-void files_unsynced_drop(struct files_unsynced *u);
-/* Makes all files durable that are there, and with them all else on that file
- * system, which takes its time. Where that failed once it is false for good
- * (logged once): the kernel tells of a failure once only, and forgets. One
- * thread at a time. */
-MUST_USE bool files_sync_all(struct files *f);
+		     const struct files_given *given);
+/* Makes what is open of a whole list durable and closes it; says so in `failed`
+ * where it could not. */
+void files_sync(struct files *f, struct files_given *list);
+/* Empties it: all is durable, or of no use after all. */
+void files_given_drop(struct files_given *g);
 
 /* "ab/0193…-image.png" for X-Accel-Redirect; false for a name or id that is
  * not of our making. */
@@ -111,17 +113,6 @@ MUST_USE bool files_sync_all(struct files *f);
 MUST_USE bool files_path(const char *job, const char *name,
 			 char out[FILES_PATH_MAX]);
 bool files_exists(struct files *f, const char *job, const char *name);
-/* Whether it is there with just these bytes: those that the kernel has written
- * are read from the disk again. */
-bool files_holds(struct files *f, const char *job, const char *name,
-		 const void *bytes, size_t n);
-/* Writes it again, durable, also where there is less than min_free: it was
- * accepted when there was more. */
-MUST_USE bool files_restore(struct files *f, const char *job, const char *name,
-			    const void *bytes, size_t n, struct problem *why);
-/* Deletes what versions before schema 5 had in place of the copies. Not before
- * it is certain that none of them runs. */
-void files_forget_journal(struct files *f);
 MUST_USE bool files_remove_job(struct files *f, const char *job,
 			       struct problem *why);
 /* Hard links every file of one job as one of another (run.reuse), durable. */

@@ -9,7 +9,6 @@
 struct files {
 	char *root;
 	int root_fd;
-	bool sync_failed; /* files_sync_all() did */
 	int64_t min_free;
 	atomic_llong asked_at; /* monotonic ms of the last statvfs */
 	atomic_bool room;

@@ -5,13 +5,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
-
-void files_unsynced_drop(struct files_unsynced *u)
+static void close_all(struct files_given *g)
 {
-	while (u->count > 0)
-		close(u->files[--u->count].fd);
-	buf_finish(&u->bytes);
+	while (g->open_count > 0)
+		close(g->open[--g->open_count]);
+}
+
+void files_given_drop(struct files_given *g)
+{
+	close_all(g);
+	g->row_count = 0;
+	buf_finish(&g->bytes);
 }
 
 bool files_sync_folder(const struct files *f, const char *folder)
@@ -25,16 +29,17 @@ bool files_sync_folder(const struct files *f, const char *folder)
 }
 
 /* The folder of one of the list, unless an earlier one has had it synced. */
-static void sync_folder(struct files *f, const struct files_unsynced *list,
-			struct files_unsynced *u)
+static void sync_folder(struct files *f, const struct files_given *list,
+			struct files_given *g)
 {
-	for (; list != u; list = list->next)
-		if (list->count > 0 && strcmp(list->folder, u->folder) == 0) {
-			u->failed = u->failed || list->failed;
+	for (; list != g; list = list->next)
+		if (list->open_count > 0 &&
+		    strcmp(list->folder, g->folder) == 0) {
+			g->failed = g->failed || list->failed;
 			return;
 		}
-	if (!files_sync_folder(f, u->folder))
-		u->failed = true;
+	if (!files_sync_folder(f, g->folder))
+		g->failed = true;
 }
 
 /*
@@ -42,29 +47,19 @@ static void sync_folder(struct files *f, const struct files_unsynced *list,
  * places are known by then to the first sync, whose commit of the journal is
  * the only one. The others find nothing to do but wait for their bytes.
  */
-void files_sync(struct files *f, struct files_unsynced *list)
+void files_sync(struct files *f, struct files_given *list)
 {
-	for (struct files_unsynced *u = list; u != NULL; u = u->next)
-		for (unsigned i = 0; i < u->count; i++)
-			(void)sync_file_range(u->files[i].fd, 0, 0,
+	for (struct files_given *g = list; g != NULL; g = g->next)
+		for (unsigned i = 0; i < g->open_count; i++)
+			(void)sync_file_range(g->open[i], 0, 0,
 					      SYNC_FILE_RANGE_WRITE);
-	for (struct files_unsynced *u = list; u != NULL; u = u->next)
-		for (unsigned i = 0; i < u->count; i++)
-			if (fsync(u->files[i].fd) != 0)
-				u->failed = true;
-	for (struct files_unsynced *u = list; u != NULL; u = u->next)
-		if (u->count > 0)
-			sync_folder(f, list, u);
-	for (struct files_unsynced *u = list; u != NULL; u = u->next)
-		files_unsynced_drop(u);
-}
-
-bool files_sync_all(struct files *f)
-{
-	if (!f->sync_failed && syncfs(f->root_fd) != 0) {
-		f->sync_failed = true;
-		log_event(LOG_ERROR, "files.not_settled", "why",
-			  strerror(errno), NULL);
-	}
-	return !f->sync_failed;
+	for (struct files_given *g = list; g != NULL; g = g->next)
+		for (unsigned i = 0; i < g->open_count; i++)
+			if (fsync(g->open[i]) != 0)
+				g->failed = true;
+	for (struct files_given *g = list; g != NULL; g = g->next)
+		if (g->open_count > 0)
+			sync_folder(f, list, g);
+	for (struct files_given *g = list; g != NULL; g = g->next)
+		close_all(g);
 }

@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "jobs/recover.h"
 #include "jobs/store_private.h"
 
 #define IDLE_MS	 1000
@@ -203,7 +202,7 @@ static void run_batch(struct store *s, struct op *ops, const struct extras *x)
 {
 	enum result result;
 
-	copies_plan(s, ops);
+	given_sync(s, ops);
 	result = transact(s, ops, x);
 	if (result == UNDONE && ops != NULL) {
 		one_by_one(s, ops);
@@ -344,10 +343,6 @@ struct store *store_open(const struct store_options *o, struct problem *why)
 
 	if (db == NULL)
 		return NULL;
-	if (!recover_files(o->files, db, why)) {
-		db_close(db);
-		return NULL;
-	}
 	s = mem_alloc(sizeof(*s));
 	s->o = *o;
 	s->path = mem_strdup(o->path);
@@ -383,7 +378,6 @@ void store_close(struct store *s)
 {
 	if (s == NULL)
 		return;
-	copies_settle(s);
 	box_lock(&s->box);
 	s->closing = s->leaving = true;
 	box_unlock(&s->box);
@@ -409,6 +403,12 @@ bool store_read(struct store_reader *r, const char *id, const char *owner,
 		struct arena *a, struct job *out)
 {
 	return db_read((struct db_reader *)r, id, owner, a, out);
+}
+
+bool store_read_small(struct store_reader *r, const char *job, const char *name,
+		      struct arena *a, const char **bytes, size_t *size)
+{
+	return db_read_small((struct db_reader *)r, job, name, a, bytes, size);
 }
 
 unsigned store_position(struct store_reader *r, const struct job *job)

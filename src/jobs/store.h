@@ -164,13 +164,13 @@ MUST_USE bool store_release(struct store *s, const char *id,
 MUST_USE bool store_end(struct store *s, const char *id, const char *prompt_id,
 			enum phase phase, const char *outputs,
 			const char *problem);
-/* SUCCEEDED, and its files are durable, too: small ones by a copy in the same
+/* SUCCEEDED, and its files are durable, too: small ones as rows of the same
  * commit, others by a sync before it, together with those of others. *files is
  * empty after that. False with files->failed: they could not be synced, and
  * nothing has changed. */
 MUST_USE bool store_succeed(struct store *s, const char *id,
 			    const char *prompt_id, const char *outputs,
-			    struct files_unsynced *files);
+			    struct files_given *files);
 /* All files of a job in PHASE_FETCHING are there: it is queued, with `files` in
  * place of those it had; the caller pins their blobs until this returns. False:
  * it was not fetching any more (canceled, overdue), or the store is left or
@@ -189,11 +189,6 @@ void store_adopt(struct store *s, const char *const *backends, size_t count);
  * is wall ms. Returns the wall ms of the next thing due, at most one minute
  * ahead. */
 int64_t store_tidy(struct store *s, int64_t now, int64_t forget_before);
-
-/* Where copies of small files have gathered, or lie for a minute: has the disk
- * take the files themselves, and deletes the copies. Blocking, and it may wait
- * for the disk. */
-void store_settle(struct store *s);
 
 struct store_reader;
 /* Removes blobs that nothing names or pins, and drafts of a process before this
@@ -219,6 +214,12 @@ void store_reader_close(struct store_reader *r);
 /* Everything but the prompt, the recipe and the files. owner NULL: whosever. */
 MUST_USE bool store_read(struct store_reader *r, const char *id,
 			 const char *owner, struct arena *a, struct job *out);
+/* A small output file of a job that succeeded, while its files are there: its
+ * bytes, in the arena. False: there is none; it may be a larger one, on disk
+ * (files.h). */
+MUST_USE bool store_read_small(struct store_reader *r, const char *job,
+			       const char *name, struct arena *a,
+			       const char **bytes, size_t *size);
 /* 1 for the next to run; 0 when it does not wait; at most 1,000 is counted.
  * Jobs whose files are being fetched stand in line like those that are queued.
  */

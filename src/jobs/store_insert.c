@@ -44,8 +44,16 @@ static bool seen_before(struct store *s, struct insert *i, bool *seen)
 	return true;
 }
 
-/* Every file that the outputs name has been linked. */
-static bool all_there(struct store *s, struct insert *i, const char *outputs)
+static bool is_there(struct store *s, const struct insert *i, const char *from,
+		     const char *name)
+{
+	return files_exists(s->o.files, i->job.id, name) ||
+	       db_has_small(s->db, from, name) == DB_FOUND;
+}
+
+/* Every file that the outputs name has been linked, or is a row. */
+static bool all_there(struct store *s, struct insert *i, const char *from,
+		      const char *outputs)
 {
 	struct output_value *values;
 	size_t count;
@@ -55,8 +63,7 @@ static bool all_there(struct store *s, struct insert *i, const char *outputs)
 		return false;
 	for (size_t v = 0; v < count; v++)
 		for (size_t f = 0; f < values[v].file_count; f++)
-			if (!files_exists(s->o.files, i->job.id,
-					  values[v].files[f].name))
+			if (!is_there(s, i, from, values[v].files[f].name))
 				return false;
 	return true;
 }
@@ -81,7 +88,7 @@ static bool share(struct store *s, struct insert *i)
 		break;
 	}
 	if (!files_share_job(s->o.files, from, i->job.id, &why) ||
-	    !all_there(s, i, outputs)) {
+	    !all_there(s, i, from, outputs)) {
 		log_event(LOG_WARN, "store.not_shared", "job", i->job.id, "why",
 			  why.detail, NULL);
 		return files_remove_job(s->o.files, i->job.id, &why);
@@ -136,6 +143,8 @@ static bool apply(struct store *s, struct op *op)
 	if (i->job.phase == PHASE_QUEUED)
 		claims_take(s, &i->job);
 	if (!db_insert(s->db, &i->job, &seq) ||
+	    (i->job.reused &&
+	     !db_share_small(s->db, i->job.shared_from, seq)) ||
 	    (!phase_final(i->job.phase) &&
 	     !names_add(s, seq, i->files, i->file_count)))
 		return false;

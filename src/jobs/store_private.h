@@ -2,7 +2,6 @@
 #define JOBS_STORE_PRIVATE_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,7 +18,7 @@
  * waits for a job, store_orphans.c the jobs that the last process had in work,
  * store_waiter.c what somebody waits on, store_notes.c what need not be waited
  * for, store_limits.c the counts behind the limits, store_names.c which blobs
- * are named, store_copies.c what makes output files durable. Only the functions
+ * are named, store_files.c what makes output files durable. Only the functions
  * of store.h are called from other threads.
  *
  * What the store keeps in memory beside the database (counts, orphans, notes)
@@ -37,7 +36,7 @@ struct op {
 	/* After COMMIT (or its failure): tells whoever waits. */
 	void (*finish)(struct store *s, struct op *op, bool committed);
 	/* What must be durable when it is; NULL: nothing. */
-	struct files_unsynced *files;
+	struct files_given *files;
 };
 
 /* News for the listener, told after the commit. */
@@ -113,12 +112,6 @@ struct store {
 	bool leaving;	   /* what cannot be written is given up */
 	bool closing;
 	bool over; /* the thread takes nothing any more */
-
-	/* Copies of output files: the number of the last, and what all take. */
-	atomic_llong copied, copied_bytes;
-	/* The janitor's own: those up to that number are gone, since that time
-	 * (monotonic ms). */
-	int64_t settled, settled_at;
 
 	/* The store thread's own. */
 	struct db *db;
@@ -199,15 +192,11 @@ void names_dropped(void *ctx, const char *sha256);
 /* After the commit: blobs that nothing names now are removed. */
 void names_settle(struct store *s);
 
-/* store_copies.c. Before the transaction: files that are not to be copied in
- * it are synced, and an op where that failed knows. */
-void copies_plan(struct store *s, struct op *ops);
-/* Within it: the others, those of a job that ends. NULL: there are none. */
-bool copies_add(struct store *s, int64_t seq, const struct files_unsynced *u);
-/* After it, where they were added. */
-void copies_done(struct store *s, struct files_unsynced *u);
-/* Not the store thread: the files are made durable, the copies deleted. */
-void copies_settle(struct store *s);
+/* store_files.c. Before the transaction: what is open is synced, and an op
+ * where that failed knows. */
+void given_sync(struct store *s, struct op *ops);
+/* Within it: small files, those of a job that ends. NULL: there are none. */
+bool given_add(struct store *s, int64_t seq, const struct files_given *g);
 
 /* store_limits.c: the counts behind the limits, kept with every change. */
 void limits_count(struct store *s, const struct job *job, int by);

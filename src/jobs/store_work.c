@@ -18,8 +18,9 @@ static void finish(struct store *s, struct op *op, bool committed)
 {
 	struct work *w = (struct work *)op;
 
-	if (committed && w->ours)
-		copies_done(s, op->files);
+	(void)s;
+	if (committed && w->ours && op->files != NULL)
+		files_given_drop(op->files);
 	waiter_tell(w->waiter, committed);
 }
 
@@ -103,7 +104,7 @@ static bool apply_move(struct store *s, struct op *op)
 			good = work_end_row(s, &row, w->to,
 					    row.job.cancel_asked, w->outputs,
 					    w->bytes, w->problem) &&
-			       copies_add(s, row.seq, op->files);
+			       given_add(s, row.seq, op->files);
 		break;
 	}
 	return good;
@@ -159,7 +160,7 @@ bool store_end(struct store *s, const char *id, const char *prompt_id,
 }
 
 bool store_succeed(struct store *s, const char *id, const char *prompt_id,
-		   const char *outputs, struct files_unsynced *files)
+		   const char *outputs, struct files_given *files)
 {
 	struct work w = {.op.files = files,
 			 .id = id,

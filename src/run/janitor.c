@@ -134,7 +134,6 @@ static void *janitor_run(void *arg)
 		int64_t ms = due - wall;
 
 		cap_files(j, wall);
-		store_settle(j->store);
 		if (now >= strays_at) {
 			remove_strays(j);
 			strays_at = now + STRAYS_MS;

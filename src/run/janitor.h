@@ -9,9 +9,9 @@
 /*
  * One thread that keeps house: ends jobs that still wait at their deadline,
  * removes files whose time is over, and the oldest when all together take more
- * than keep_files_bytes (0: no limit), forgets old rows and uploads, removes
- * files of jobs that nobody knows any more and input files that nothing names,
- * and has the store settle its copies of small files (store_settle()).
+ * than keep_files_bytes (0: no limit), forgets old rows and uploads, and
+ * removes files of jobs that nobody knows any more and input files that nothing
+ * names.
  */
 struct janitor;
 

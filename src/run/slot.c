@@ -146,7 +146,7 @@ static void job_end(struct slot *s)
 		backend_forget(s->backend, s->job.prompt_id);
 	if (p == PHASE_SUCCEEDED)
 		backend_ran_well(s->backend);
-	files_unsynced_drop(&s->unsynced);
+	files_given_drop(&s->given);
 	/* It looks through the folder that a minute's jobs share. */
 	if (s->has_files && phase_final(p) && p != PHASE_SUCCEEDED)
 		slot_work(s, true, remove_files, s);
@@ -229,7 +229,7 @@ static void between_jobs(struct slot *s)
 	s->freed = s->put_again = false;
 	s->prompt_tried = s->counted = s->breakable = false;
 	s->prompt = NULL;
-	s->unsynced = (struct files_unsynced){0};
+	s->given = (struct files_given){0};
 	s->outputs = s->problem = s->detail = s->text = NULL;
 	s->inputs = NULL;
 	s->input_count = 0;

@@ -62,7 +62,7 @@ struct shared {
 
 /*
  * A fiber that carries one job at a time from its claim to its end. What
- * follows the inbox belongs to that fiber alone; but `unsynced`, the texts
+ * follows the inbox belongs to that fiber alone; but `given`, the texts
  * and `ahead` are lent to the store while it is asked. All fibers of a pool are
  * on one thread, "slots" (base/fiber.h): what takes long goes to `aside`.
  */
@@ -93,7 +93,7 @@ struct slot {
 	struct prompt *prompt; /* parsed late, see prompt.h */
 	struct progress_track track;
 	struct history history;
-	struct files_unsynced unsynced; /* what it has given */
+	struct files_given given; /* what it has given */
 	int scratch;	     /* a large file, to be cleaned; outlives the job */
 	const char *outputs; /* JSON text, for the end */
 	const char *problem; /* JSON text, for the end */

@@ -150,7 +150,7 @@ static bool move(struct slot *s, enum phase to)
 				     s->counted);
 	else if (to == PHASE_SUCCEEDED)
 		ours = store_succeed(st, s->job.id, s->job.prompt_id,
-				     s->outputs, &s->unsynced);
+				     s->outputs, &s->given);
 	else if (phase_final(to))
 		ours = store_end(st, s->job.id, s->job.prompt_id, to,
 				 s->outputs, s->problem);
@@ -158,7 +158,7 @@ static bool move(struct slot *s, enum phase to)
 		store_note(st, s->job.id, s->job.prompt_id, to);
 	if (ours)
 		s->job.phase = to;
-	else if (s->unsynced.failed)
+	else if (s->given.failed)
 		log_event(LOG_ERROR, "files.not_synced", "job", s->job.id,
 			  NULL);
 	else
@@ -178,9 +178,9 @@ void steps_run(struct slot *s)
 			return; /* told to stop: the next start goes on here */
 		if (move(s, next))
 			continue;
-		if (!s->unsynced.failed)
+		if (!s->given.failed)
 			return;
-		s->unsynced.failed = false;
+		s->given.failed = false;
 		if (!move(s, give_up(s, FAILURE_INTERNAL)))
 			return;
 	}

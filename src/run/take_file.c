@@ -211,7 +211,7 @@ static enum failure treat(struct slot *s, struct incoming *f,
 struct commitment {
 	struct file_sink *sink;
 	const char *name;
-	struct files_unsynced *later;
+	struct files_given *given;
 	int64_t *size;
 	char *sha256;
 	struct problem *why;
@@ -222,7 +222,7 @@ static void commit_file(void *ctx)
 {
 	struct commitment *c = ctx;
 
-	c->good = file_sink_commit(c->sink, c->name, c->later, c->size,
+	c->good = file_sink_commit(c->sink, c->name, c->given, c->size,
 				   c->sha256, c->why);
 }
 
@@ -232,12 +232,12 @@ bool take_commit(struct slot *s, struct file_sink *sink, const char *name,
 {
 	struct commitment c = {.sink = sink,
 			       .name = name,
-			       .later = &s->unsynced,
+			       .given = &s->given,
 			       .size = size,
 			       .sha256 = sha256,
 			       .why = why};
 
-	slot_work(s, file_sink_syncs(sink, c.later), commit_file, &c);
+	slot_work(s, file_sink_syncs(sink, c.given), commit_file, &c);
 	return c.good;
 }
 

@@ -89,24 +89,14 @@ static inline long first_pixel(const unsigned char *png, size_t n)
 	return -1;
 }
 
-/* The first pixel of an output, 0xrrggbb; -1 where there is none. */
-static inline long output_pixel(struct rig *r, const struct job *job,
+/* The first pixel of a small output, 0xrrggbb; -1 where there is none. */
+static inline long output_pixel(struct rig *r, struct result *out,
 				const char *name)
 {
-	static unsigned char bytes[1 << 20];
-	char path[FILES_PATH_MAX], whole[256];
-	size_t n;
-	FILE *f;
+	size_t n = 0;
+	const char *png = small_file(r, out->job.id, name, &out->arena, &n);
 
-	if (!files_path(job->id, name, path))
-		return -1;
-	(void)snprintf(whole, sizeof(whole), "%s/files/%s", r->root, path);
-	f = fopen(whole, "rb");
-	if (f == NULL)
-		return -1;
-	n = fread(bytes, 1, sizeof(bytes), f);
-	(void)fclose(f);
-	return first_pixel(bytes, n);
+	return png != NULL ? first_pixel((const unsigned char *)png, n) : -1;
 }
 
 /* ---- files of a job ---- */

@@ -7,7 +7,7 @@
 static void is_picture(struct rig *r, struct result *out, long rgb,
 		       unsigned attempts)
 {
-	long got = output_pixel(r, &out->job, "image.png");
+	long got = output_pixel(r, out, "image.png");
 
 	ok(got == rgb, "  its own picture (%06lx)", (unsigned long)got);
 	is_success(r, out, attempts);
@@ -147,7 +147,7 @@ static void masked_order(struct load_order *l, const struct given *photo,
 
 static void is_masked(struct rig *r, struct result *out, long rgb, long mask)
 {
-	long got = output_pixel(r, &out->job, "mask.png");
+	long got = output_pixel(r, out, "mask.png");
 
 	ok(got == mask, "  the mask's alpha, turned round (%06lx)",
 	   (unsigned long)got);

@@ -48,25 +48,25 @@ static const char all_recipe[] =
 	"\"key\":null,\"many\":true,\"required\":true,\"temp\":false}],"
 	"\"fields\":[]}";
 
-/* More files than are left to the store. */
+/* More files than are left to the store, as rows and to be synced. */
 static void many_files(struct rig *r)
 {
-	const struct order o = {.prompt = IMAGES(64, 48, 12),
+	const struct order o = {.prompt = IMAGES(64, 48, 20),
 				.recipe = all_recipe};
 	struct result out;
 
-	printf("# a dozen files of one job\n");
+	printf("# twenty files of one job\n");
 	syncs = 0;
 	run_one(r, &o, &out);
 	ok(out.job.phase == PHASE_SUCCEEDED, "  succeeded");
 	arena_finish(&out.arena);
-	ok(syncs >= FILES_UNSYNCED_MAX, "  they are synced");
+	ok(syncs > 20 - FILES_ROWS_MAX, "  most of them are synced");
 	ok(on_slots == 0, "  and no other slot waits for the disk");
 }
 
 int main(void)
 {
-	/* Too large together for copies in the database. */
+	/* Too large together for the database. */
 	const struct order large = {.prompt = IMAGES(2048, 2048, 4),
 				    .recipe = all_recipe,
 				    .attempts = 2};

@@ -117,7 +117,7 @@ static ino_t write_ahead_log(void)
 }
 
 static bool give(const char *job, const char *name, size_t n,
-		 struct files_unsynced *later)
+		 struct files_given *given)
 {
 	static const char bytes[4096];
 	struct problem why = {0};
@@ -133,47 +133,46 @@ static bool give(const char *job, const char *name, size_t n,
 		rig_must(file_sink_write(s, bytes, part));
 		done += part;
 	}
-	return file_sink_commit(s, name, later, &size, sha, &why) &&
+	return file_sink_commit(s, name, given, &size, sha, &why) &&
 	       size == (int64_t)n;
 }
 
-/* So small that it is copied, and too large for that. */
+/* So small that it is no file, and too large for that. */
 enum { TINY = 5000, SMALL = 40000 };
 
 static void tiny_ones_with_their_end(void)
 {
-	struct files_unsynced later = {0};
+	struct files_given given = {0};
 	struct job mine = rig_running(&r);
-	ino_t a, wal = write_ahead_log();
+	ino_t wal = write_ahead_log();
 
 	forget_syncs();
-	ok(give(mine.id, "a.bin", 0, &later) &&
-		   give(mine.id, "b.bin", TINY, &later),
+	ok(give(mine.id, "a.bin", 0, &given) &&
+		   give(mine.id, "b.bin", TINY, &given),
 	   "two tiny files");
-	a = inode_of(mine.id, "b.bin");
-	ok(store_succeed(r.store, mine.id, mine.prompt_id, "{}", &later) &&
+	ok(store_succeed(r.store, mine.id, mine.prompt_id, "{}", &given) &&
 		   rig_phase(&r, mine.id) == PHASE_SUCCEEDED,
 	   "the job ends");
-	ok(synced(a) == SYNCS_MAX && synced(folder_of(mine.id)) == SYNCS_MAX &&
-		   synced(wal) < SYNCS_MAX && count_syncs(S_IFREG) == 1,
-	   "by one sync, which is not one of the files");
-	ok(later.count == 0 && !later.failed, "nothing is left to do");
+	ok(synced(folder_of(mine.id)) == SYNCS_MAX && synced(wal) < SYNCS_MAX &&
+		   count_syncs(S_IFREG) == 1,
+	   "by one sync, that of the database");
+	ok(given.row_count == 0 && !given.failed, "nothing is left to do");
 }
 
 static void files_before_their_end(void)
 {
-	struct files_unsynced later = {0};
+	struct files_given given = {0};
 	struct job mine = rig_running(&r);
 	ino_t a, b, folder = folder_of(mine.id), wal = write_ahead_log();
 
 	forget_syncs();
-	ok(give(mine.id, "a.bin", 10, &later) &&
-		   give(mine.id, "b.bin", SMALL, &later),
+	ok(give(mine.id, "a.bin", SMALL, &given) &&
+		   give(mine.id, "b.bin", SMALL, &given),
 	   "two small files");
 	a = inode_of(mine.id, "a.bin");
 	b = inode_of(mine.id, "b.bin");
-	ok(synced(a) == SYNCS_MAX && later.count == 2, "not synced yet");
-	ok(store_succeed(r.store, mine.id, mine.prompt_id, "{}", &later) &&
+	ok(synced(a) == SYNCS_MAX && given.open_count == 2, "not synced yet");
+	ok(store_succeed(r.store, mine.id, mine.prompt_id, "{}", &given) &&
 		   rig_phase(&r, mine.id) == PHASE_SUCCEEDED,
 	   "the job ends");
 	ok(synced(a) < synced(folder) && synced(b) < synced(folder),
@@ -181,43 +180,43 @@ static void files_before_their_end(void)
 	/* Before, perhaps, for what was only noted of the job. */
 	ok(synced_from(synced(folder), wal) < SYNCS_MAX,
 	   "the end after all of it");
-	ok(later.count == 0 && !later.failed, "nothing is left to do");
+	ok(given.open_count == 0 && !given.failed, "nothing is left to do");
 }
 
 static void large_files_at_once(void)
 {
-	struct files_unsynced later = {0};
+	struct files_given given = {0};
 	struct job mine = rig_running(&r);
 	ino_t folder = folder_of(mine.id);
 	char name[16];
 
 	forget_syncs();
-	ok(give(mine.id, "large.bin", FILES_UNSYNCED_BYTES + 1, &later) &&
-		   later.count == 0,
+	ok(give(mine.id, "large.bin", FILES_OPEN_BYTES + 1, &given) &&
+		   given.open_count == 0,
 	   "a large file waits for nobody");
 	ok(synced(inode_of(mine.id, "large.bin")) < synced(folder) &&
 		   synced(folder) < SYNCS_MAX,
 	   "it is durable by its commit");
-	for (unsigned i = 0; i < FILES_UNSYNCED_MAX; i++) {
+	for (unsigned i = 0; i < FILES_OPEN_MAX; i++) {
 		snprintf(name, sizeof(name), "f%u.bin", i);
-		rig_must(give(mine.id, name, 1, &later));
+		rig_must(give(mine.id, name, SMALL, &given));
 	}
-	ok(later.count == FILES_UNSYNCED_MAX &&
-		   give(mine.id, "x.bin", 1, &later),
+	ok(given.open_count == FILES_OPEN_MAX &&
+		   give(mine.id, "x.bin", SMALL, &given),
 	   "one more than may be put off");
 	ok(synced(inode_of(mine.id, "x.bin")) < SYNCS_MAX &&
 		   synced(inode_of(mine.id, "f0.bin")) == SYNCS_MAX,
 	   "is synced at once, the others are not");
-	files_unsynced_drop(&later);
-	ok(later.count == 0, "let go");
+	files_given_drop(&given);
+	ok(given.open_count == 0, "let go");
 	rig_must(rig_end(&r, &mine, PHASE_CANCELED));
 }
 
 static void one_folder_once(void)
 {
-	struct files_unsynced u[3] = {0};
+	struct files_given u[3] = {0};
 	char ids[3][ID_SIZE];
-	struct files_unsynced *list = NULL;
+	struct files_given *list = NULL;
 
 	for (unsigned i = 0; i < 3; i++) {
 		snprintf(ids[i], ID_SIZE, "0190b%da2-0000-7000-8000-%012u",
@@ -245,20 +244,20 @@ static void one_folder_once(void)
 
 static void a_sync_that_fails(void)
 {
-	struct files_unsynced later = {0}, fine = {0};
+	struct files_given given = {0}, fine = {0};
 	struct job mine = rig_running(&r), other;
 
-	rig_must(give(mine.id, "a.bin", SMALL, &later));
+	rig_must(give(mine.id, "a.bin", SMALL, &given));
 	broken = inode_of(mine.id, "a.bin");
-	ok(!store_succeed(r.store, mine.id, mine.prompt_id, "{}", &later) &&
-		   later.failed && later.count == 0,
+	ok(!store_succeed(r.store, mine.id, mine.prompt_id, "{}", &given) &&
+		   given.failed && given.open_count == 0,
 	   "a file that cannot be synced: no end");
 	ok(rig_phase(&r, mine.id) != PHASE_SUCCEEDED, "nor in the database");
 	broken = folder_of(mine.id);
-	later.failed = false;
-	rig_must(give(mine.id, "b.bin", SMALL, &later));
-	ok(!store_succeed(r.store, mine.id, mine.prompt_id, "{}", &later) &&
-		   later.failed,
+	given.failed = false;
+	rig_must(give(mine.id, "b.bin", SMALL, &given));
+	ok(!store_succeed(r.store, mine.id, mine.prompt_id, "{}", &given) &&
+		   given.failed,
 	   "nor where the folder cannot");
 	broken = 0;
 	other = rig_running(&r);

@@ -44,7 +44,7 @@ static char *text_of(size_t n)
 struct ending {
 	struct job job;
 	const char *outputs;
-	struct files_unsynced files;
+	struct files_given files;
 	atomic_bool over;
 	bool got;
 };
@@ -61,7 +61,7 @@ static void *end_it(void *arg)
 	return NULL;
 }
 
-static void small_file(const char *job, struct files_unsynced *later)
+static void small_file(const char *job, struct files_given *given)
 {
 	char sha[DIGEST_HEX_SIZE];
 	struct problem why = {0};
@@ -69,7 +69,7 @@ static void small_file(const char *job, struct files_unsynced *later)
 	int64_t size;
 
 	rig_must(s != NULL && file_sink_write(s, "bytes", 5));
-	rig_must(file_sink_commit(s, "a.bin", later, &size, sha, &why));
+	rig_must(file_sink_commit(s, "a.bin", given, &size, sha, &why));
 }
 
 /* Fetched, with a text that does not fit now. */
@@ -236,8 +236,8 @@ int main(void)
 	set_room(RLIM_INFINITY);
 	pthread_join(t, NULL);
 	ok(e.got && rig_phase(&r, e.job.id) == PHASE_SUCCEEDED &&
-		   rig_number(&r, "SELECT count(*) FROM copies") == 1,
-	   "and succeeds when room is back, with its file's copy");
+		   rig_number(&r, "SELECT count(*) FROM small_files") == 1,
+	   "and succeeds when room is back, with its file");
 	ok(rig_insert(&r, &large) == STORE_DONE && rig_claim(&r, "gpu", &got) &&
 		   strcmp(got.id, large.id) == 0,
 	   "all goes on");

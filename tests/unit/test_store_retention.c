@@ -231,7 +231,7 @@ static void from_before(void)
 			     " files_until = NULL WHERE seq = 3"));
 	rig_close(&r);
 	rig_must(rig_sql(&r,
-			 BEFORE_4 "DROP TABLE copies;"
+			 BEFORE_4 "DROP TABLE small_files;"
 				  "DROP INDEX jobs_kept;"
 				  "DROP INDEX jobs_shared;"
 				  "ALTER TABLE jobs DROP COLUMN files_bytes;"
