@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -20,6 +21,16 @@ int64_t clock_wall_ms(void)
 int64_t clock_monotonic_ms(void)
 {
 	return now_ms(CLOCK_MONOTONIC);
+}
+
+void clock_sleep_until_ms(int64_t monotonic_ms)
+{
+	struct timespec t = {.tv_sec = monotonic_ms / 1000,
+			     .tv_nsec = monotonic_ms % 1000 * 1000000};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) ==
+	       EINTR)
+		;
 }
 
 /* So many digits of n, and what stands behind them. */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "jobs/pace.h"
 #include "jobs/store_private.h"
 
 #define IDLE_MS	 1000
@@ -264,6 +265,26 @@ static bool wait_for_work(struct store *s)
 	return true;
 }
 
+/* Box locked. Let go meanwhile, and what comes in wakes nobody: a wake-up for
+ * each op would eat the gain. */
+static void keep_pace(struct store *s)
+{
+	if (s->next_at <= clock_monotonic_ms())
+		return;
+	box_unlock(&s->box);
+	clock_sleep_until_ms(s->next_at);
+	box_lock(&s->box);
+}
+
+static size_t count(const struct op *ops)
+{
+	size_t n = 0;
+
+	for (; ops != NULL; ops = ops->next)
+		n++;
+	return n;
+}
+
 /* Waits, and runs what there is. False: closed, and all is written. */
 static bool work_once(struct store *s)
 {
@@ -275,6 +296,7 @@ static bool work_once(struct store *s)
 
 	box_lock(&s->box);
 	work = wait_for_work(s);
+	keep_pace(s);
 	now = clock_monotonic_ms();
 	ops = s->first;
 	s->first = NULL;
@@ -288,6 +310,7 @@ static bool work_once(struct store *s)
 	s->claims_new = s->claims_new && !(work && x.claims);
 	box_unlock(&s->box);
 	notes_merge(s, fresh);
+	s->next_at = pace_next(now, count(ops));
 	if (ops != NULL || (work && (x.claims || x.notes)))
 		run_batch(s, ops, &x);
 	else if (!work)

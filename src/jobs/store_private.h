@@ -136,6 +136,7 @@ struct store {
 	int64_t not_before; /* when a delayed job may be claimed; 0: none */
 	bool delayed;	    /* a job was put off: not_before may be earlier */
 	int64_t retry_at;   /* monotonic ms: not before, after a failure */
+	int64_t next_at;    /* monotonic ms: no transaction before (pace.h) */
 };
 
 /* store.c */

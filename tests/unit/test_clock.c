@@ -27,6 +27,11 @@ int main(void)
 	a = clock_monotonic_ms();
 	b = clock_monotonic_ms();
 	ok(b >= a, "monotonic");
+	clock_sleep_until_ms(b + 2);
+	a = clock_monotonic_ms();
+	ok(a >= b + 2, "slept until then");
+	clock_sleep_until_ms(0);
+	ok(true, "a time that is past: not at all");
 	ok(clock_wall_ms() > INT64_C(1600000000000), "it is after 2020");
 	return tap_done();
 }
