@@ -64,8 +64,14 @@ MUST_USE bool db_set_cancel(struct db *db, int64_t seq);
 MUST_USE bool db_end(struct db *db, int64_t seq, enum phase phase,
 		     const char *outputs, int64_t bytes, const char *problem,
 		     int64_t now);
+/* The same, SUCCEEDED, where the job is in work in this attempt, has come as
+ * far as `least` and was not asked to cancel; DB_NONE where not. */
+enum db_found db_succeed(struct db *db, int64_t seq, const char *prompt_id,
+			 enum phase least, const char *outputs, int64_t bytes,
+			 int64_t now);
 MUST_USE bool db_delete(struct db *db, const char *id);
-/* Everything, prompt, recipe and files too (NULL where they are missing). */
+/* Everything, seq, prompt, recipe and files too (NULL where they are missing).
+ */
 enum db_found db_load(struct db *db, const char *id, struct arena *a,
 		      struct job *out);
 

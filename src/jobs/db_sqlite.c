@@ -40,6 +40,7 @@ enum statement {
 	REQUEUE,
 	SET_CANCEL,
 	END,
+	SUCCEED,
 	DELETE_WORK,
 	DELETE,
 	LOAD,
@@ -90,9 +91,13 @@ static const char *const texts[] = {
 	[END] = "UPDATE jobs SET phase = ?2, outputs = ?3, problem = ?4,"
 		" ended_at = ?5, files_until = iif(?2 = 4, ?5 + keep_ms, NULL),"
 		" files_bytes = ?6 WHERE seq = ?1",
+	[SUCCEED] = "UPDATE jobs SET phase = 4, outputs = ?2, ended_at = ?3,"
+		    " files_until = ?3 + keep_ms, files_bytes = ?4"
+		    " WHERE seq = ?1 AND prompt_id = ?5"
+		    " AND phase BETWEEN ?6 AND 3 AND cancel_asked = 0",
 	[DELETE_WORK] = "DELETE FROM work WHERE seq = ?",
 	[DELETE] = "DELETE FROM jobs WHERE id = ?",
-	[LOAD] = "SELECT " ROW_COLUMNS ", " WORK_COLUMNS
+	[LOAD] = "SELECT " ROW_COLUMNS ", " WORK_COLUMNS ", jobs.seq"
 		 " FROM jobs LEFT JOIN work USING (seq) WHERE id = ?",
 	[UNENDED] = "SELECT " ROW_COLUMNS " FROM jobs WHERE phase < 4"
 		    " OR phase = 7 ORDER BY seq",
@@ -110,7 +115,7 @@ static const char *const texts[] = {
 		     " UNION ALL SELECT min(expires_at) FROM uploads)",
 };
 _Static_assert(COUNT(texts) == STATEMENTS, "a statement lacks its text");
-_Static_assert(PHASE_QUEUED == 0 && PHASE_CLAIMED == 1 &&
+_Static_assert(PHASE_QUEUED == 0 && PHASE_CLAIMED == 1 && PHASE_RAN == 3 &&
 		       PHASE_SUCCEEDED == 4 && PHASE_FETCHING == 7,
 	       "phases are written as numbers in SQL");
 
@@ -385,13 +390,15 @@ int64_t db_next_due(struct db *db)
 	return one_number(db->s[NEXT_DUE]);
 }
 
-/* ROW_COLUMNS and WORK_COLUMNS. */
+/* ROW_COLUMNS, WORK_COLUMNS, seq. */
 static void whole_job(sqlite3_stmt *s, struct arena *a, struct job *out)
 {
 	db_row_job(s, a, out);
 	out->prompt = db_row_text(s, ROW_COLUMN_COUNT, a);
 	out->recipe = db_row_text(s, ROW_COLUMN_COUNT + 1, a);
 	out->files = db_row_text(s, ROW_COLUMN_COUNT + 2, a);
+	out->seq =
+		sqlite3_column_int64(s, ROW_COLUMN_COUNT + WORK_COLUMN_COUNT);
 }
 
 enum db_found db_load(struct db *db, const char *id, struct arena *a,
@@ -477,8 +484,8 @@ bool db_insert(struct db *db, const struct job *job, int64_t *seq)
 	return db_run(db->s[INSERT_WORK]);
 }
 
-static bool set_claimed(struct db *db, int64_t seq, const struct store_claim *c,
-			int64_t now, struct arena *a, struct job *job)
+static bool set_claimed(struct db *db, const struct store_claim *c, int64_t now,
+			struct arena *a, struct job *job)
 {
 	job->phase = PHASE_CLAIMED;
 	job->backend = arena_strdup(a, c->backend);
@@ -486,7 +493,7 @@ static bool set_claimed(struct db *db, int64_t seq, const struct store_claim *c,
 	job->attempts++;
 	if (job->started_at == 0)
 		job->started_at = now;
-	db_bind(db->s[CLAIM], "issii", seq, c->backend, c->prompt_id,
+	db_bind(db->s[CLAIM], "issii", job->seq, c->backend, c->prompt_id,
 		(int64_t)job->attempts, job->started_at);
 	return db_run(db->s[CLAIM]);
 }
@@ -495,18 +502,14 @@ enum db_found db_claim(struct db *db, const struct store_claim *c, int64_t now,
 		       struct arena *a, struct job *out)
 {
 	sqlite3_stmt *s = db->s[NEXT_QUEUED];
-	int64_t seq = 0;
 	int rc;
 
 	db_bind(s, "siis", c->pool, now, (int64_t)c->alone, c->backend);
 	rc = db_step(s);
-	if (rc > 0) {
+	if (rc > 0)
 		whole_job(s, a, out);
-		seq = sqlite3_column_int64(s, ROW_COLUMN_COUNT +
-						      WORK_COLUMN_COUNT);
-	}
 	sqlite3_reset(s);
-	if (rc > 0 && !set_claimed(db, seq, c, now, a, out))
+	if (rc > 0 && !set_claimed(db, c, now, a, out))
 		return DB_ERROR;
 	return db_found_of(rc);
 }
@@ -536,6 +539,20 @@ bool db_end(struct db *db, int64_t seq, enum phase phase, const char *outputs,
 		now, bytes);
 	db_bind(db->s[DELETE_WORK], "i", seq);
 	return db_run(db->s[END]) && db_run(db->s[DELETE_WORK]);
+}
+
+enum db_found db_succeed(struct db *db, int64_t seq, const char *prompt_id,
+			 enum phase least, const char *outputs, int64_t bytes,
+			 int64_t now)
+{
+	db_bind(db->s[SUCCEED], "isiisi", seq, outputs, now, bytes, prompt_id,
+		(int64_t)least);
+	if (!db_run(db->s[SUCCEED]))
+		return DB_ERROR;
+	if (sqlite3_changes(db->sql) == 0)
+		return DB_NONE;
+	db_bind(db->s[DELETE_WORK], "i", seq);
+	return db_run(db->s[DELETE_WORK]) ? DB_FOUND : DB_ERROR;
 }
 
 bool db_delete(struct db *db, const char *id)

@@ -82,6 +82,16 @@ void job_copy(struct arena *a, const struct job *from, struct job *to)
 	to->shared_from = copy(a, from->shared_from);
 }
 
+struct job job_as_read(const struct job *from)
+{
+	struct job job = *from;
+
+	job.prompt = job.recipe = job.files = NULL;
+	job.idempotency_key = job.request_hash = NULL;
+	job.reuse_key = job.shared_from = NULL;
+	return job;
+}
+
 unsigned phase_set_of_status(const char *status)
 {
 	unsigned set = 0;

@@ -57,6 +57,7 @@ unsigned phase_set_of_status(const char *status);
  */
 struct job {
 	char id[ID_SIZE]; /* UUIDv7 */
+	int64_t seq;	  /* the store's: its row, of one that was claimed */
 	const char *owner;
 	const char *endpoint;
 	unsigned version;
@@ -99,5 +100,8 @@ struct job {
 
 /* All of it, the texts copied to the arena. */
 void job_copy(struct arena *a, const struct job *from, struct job *to);
+/* Without what store_read() does not give: what it takes to run it, and what is
+ * for store_insert alone. The texts stay those of *from. */
+struct job job_as_read(const struct job *from);
 
 #endif

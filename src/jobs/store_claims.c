@@ -184,7 +184,7 @@ void claims_begin(struct store *s)
 }
 
 /* What db_claim() would find next, and do. */
-void claims_take(struct store *s, struct job *job)
+struct job *claims_take(struct store *s, struct job *job)
 {
 	int64_t now = clock_wall_ms();
 	struct claim *c;
@@ -192,7 +192,7 @@ void claims_take(struct store *s, struct job *job)
 	if (somebody_in_line(s) ||
 	    (job->deadline_at != 0 && job->deadline_at <= now) ||
 	    (c = idlest(s, job->pool)) == NULL)
-		return;
+		return NULL;
 	move_matched(s, c);
 	job->phase = PHASE_CLAIMED;
 	job->backend = c->want.backend;
@@ -200,6 +200,7 @@ void claims_take(struct store *s, struct job *job)
 	job->attempts = 1;
 	job->started_at = now;
 	job_copy(c->arena, job, c->out);
+	return c->out;
 }
 
 bool claims_match(struct store *s)

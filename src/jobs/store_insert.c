@@ -117,6 +117,7 @@ static bool within_limits(struct store *s, struct insert *i)
 static bool apply(struct store *s, struct op *op)
 {
 	struct insert *i = (struct insert *)op;
+	struct job *taken = NULL;
 	int64_t seq;
 	bool seen;
 
@@ -141,13 +142,15 @@ static bool apply(struct store *s, struct op *op)
 	if (!phase_final(i->job.phase) && !within_limits(s, i))
 		return true;
 	if (i->job.phase == PHASE_QUEUED)
-		claims_take(s, &i->job);
+		taken = claims_take(s, &i->job);
 	if (!db_insert(s->db, &i->job, &seq) ||
 	    (i->job.reused &&
 	     !db_share_small(s->db, i->job.shared_from, seq)) ||
 	    (!phase_final(i->job.phase) &&
 	     !names_add(s, seq, i->files, i->file_count)))
 		return false;
+	if (taken != NULL)
+		taken->seq = seq;
 	i->outcome = STORE_DONE;
 	limits_count(s, &i->job, 1);
 	if (i->job.phase == PHASE_CLAIMED)

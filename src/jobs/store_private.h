@@ -162,6 +162,7 @@ void waiters_free(struct store *s);
 struct work {
 	struct op op;
 	const char *id, *prompt_id;
+	const struct job *job; /* as it was claimed; or NULL */
 	enum phase to;
 	const char *outputs, *problem;
 	int64_t bytes; /* of the files in the outputs */
@@ -212,11 +213,12 @@ uint32_t limits_busy(const struct store *s, const char *backend);
 
 /* store_claims.c, store thread. As the transaction begins: it may serve the
  * claims that wait. Within it: a job that is about to be inserted is claimed at
- * once where nobody is in line before it and a claim for it waits; and, in the
- * end, claims are matched with jobs. False: the database failed. After it: they
- * are handed over, or go back. */
+ * once where nobody is in line before it and a claim for it waits (what is
+ * returned is the claim's own, whose seq is to be set; NULL: it was not); and,
+ * in the end, claims are matched with jobs. False: the database failed. After
+ * it: they are handed over, or go back. */
 void claims_begin(struct store *s);
-void claims_take(struct store *s, struct job *job);
+struct job *claims_take(struct store *s, struct job *job);
 bool claims_match(struct store *s);
 void claims_settle(struct store *s, bool committed);
 void claims_close(struct store *s); /* all waiting ones end empty-handed */

@@ -39,20 +39,30 @@ bool work_carry_out(struct store *s, struct work *w, work_apply *apply)
 	return w->committed;
 }
 
-bool work_end_row(struct store *s, const struct db_row *row, enum phase to,
-		  bool cancel_asked, const char *outputs, int64_t bytes,
-		  const char *problem)
+/* What follows from an end at that time, but for the row itself. */
+static bool end_with(struct store *s, const struct db_row *row, enum phase to,
+		     bool cancel_asked, const char *outputs,
+		     const char *problem, int64_t now)
 {
 	struct job ended = row->job;
 
 	ended.phase = to;
 	ended.outputs = outputs;
 	ended.problem = problem;
-	ended.ended_at = clock_wall_ms();
+	ended.ended_at = now;
 	limits_count(s, &row->job, -1);
 	store_tell_ended(s, &ended, cancel_asked);
-	return names_drop(s, row) && db_end(s->db, row->seq, to, outputs, bytes,
-					    problem, ended.ended_at);
+	return names_drop(s, row);
+}
+
+bool work_end_row(struct store *s, const struct db_row *row, enum phase to,
+		  bool cancel_asked, const char *outputs, int64_t bytes,
+		  const char *problem)
+{
+	int64_t now = clock_wall_ms();
+
+	return end_with(s, row, to, cancel_asked, outputs, problem, now) &&
+	       db_end(s->db, row->seq, to, outputs, bytes, problem, now);
 }
 
 /* An end that has no outputs. */
@@ -110,6 +120,37 @@ static bool apply_move(struct store *s, struct op *op)
 	return good;
 }
 
+/* Mostly the row is as the claim has it, but for its phase: then it is ended
+ * without a look at it. In all other cases it is looked at. */
+static bool apply_success(struct store *s, struct op *op)
+{
+	struct work *w = (struct work *)op;
+	struct db_row row = {.seq = w->job->seq,
+			     .names_blobs = w->job->files != NULL,
+			     .job = job_as_read(w->job)};
+	int64_t now = clock_wall_ms();
+	enum phase least = PHASE_RAN;
+
+	w->ours = false;
+	if (op->files->failed)
+		return true;
+	/* A note of it need not have been written. */
+	if (notes_take(s, w->id, w->prompt_id, PHASE_CLAIMED) == PHASE_RAN)
+		least = PHASE_CLAIMED;
+	switch (db_succeed(s->db, row.seq, w->prompt_id, least, w->outputs,
+			   w->bytes, now)) {
+	case DB_ERROR:
+		return false;
+	case DB_NONE:
+		return apply_move(s, op);
+	case DB_FOUND:
+		break;
+	}
+	w->ours = true;
+	return end_with(s, &row, w->to, false, w->outputs, NULL, now) &&
+	       given_add(s, row.seq, op->files);
+}
+
 static bool gives_up(struct store *s)
 {
 	bool leaving;
@@ -159,17 +200,18 @@ bool store_end(struct store *s, const char *id, const char *prompt_id,
 	return work_insist(s, &w, apply_move);
 }
 
-bool store_succeed(struct store *s, const char *id, const char *prompt_id,
-		   const char *outputs, struct files_given *files)
+bool store_succeed(struct store *s, const struct job *job, const char *outputs,
+		   struct files_given *files)
 {
 	struct work w = {.op.files = files,
-			 .id = id,
-			 .prompt_id = prompt_id,
+			 .id = job->id,
+			 .prompt_id = job->prompt_id,
+			 .job = job,
 			 .to = PHASE_SUCCEEDED,
 			 .outputs = outputs,
 			 .bytes = outputs_bytes(outputs)};
 
-	return work_insist(s, &w, apply_move);
+	return work_insist(s, &w, apply_success);
 }
 
 /* ---- orphans of backends that are not there any more ---- */

@@ -318,13 +318,15 @@ static inline enum phase rig_phase(struct rig *r, const char *id)
 
 static inline bool rig_end(struct rig *r, const struct job *j, enum phase to)
 {
-	if (to == PHASE_SUCCEEDED) {
-		store_note(r->store, j->id, j->prompt_id, PHASE_SUBMITTED);
-		store_note(r->store, j->id, j->prompt_id, PHASE_RAN);
-	}
-	return store_end(r->store, j->id, j->prompt_id, to,
-			 to == PHASE_SUCCEEDED ? "{}" : NULL,
-			 to == PHASE_FAILED ? "{\"code\":\"timeout\"}" : NULL);
+	struct files_given none = {0};
+
+	if (to != PHASE_SUCCEEDED)
+		return store_end(r->store, j->id, j->prompt_id, to, NULL,
+				 to == PHASE_FAILED ? "{\"code\":\"timeout\"}"
+						    : NULL);
+	store_note(r->store, j->id, j->prompt_id, PHASE_SUBMITTED);
+	store_note(r->store, j->id, j->prompt_id, PHASE_RAN);
+	return store_succeed(r->store, j, "{}", &none);
 }
 
 static inline void rig_file(struct rig *r, const char *job, const char *name)

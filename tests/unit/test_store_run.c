@@ -280,6 +280,46 @@ static void notes(void)
 	rig_finish(&r);
 }
 
+/* What has become of the row of a job since it was claimed. */
+static const struct {
+	const char *name, *sql;
+	bool noted, ends;
+} successes[] = {
+	{"nothing", NULL, true, true},
+	{"nothing, and it did not run", NULL, false, false},
+	{"its note was written", "UPDATE jobs SET phase = 3", false, true},
+	{"a cancel was asked for", "UPDATE jobs SET cancel_asked = 1", true,
+	 true},
+	{"another attempt has it", "UPDATE jobs SET prompt_id = 'x'", true,
+	 false},
+	{"it waits", "UPDATE jobs SET phase = 0, prompt_id = NULL", true,
+	 false},
+	{"it has failed", "UPDATE jobs SET phase = 5", true, false},
+	{"somebody has deleted it", "DELETE FROM jobs", true, false},
+};
+
+static void success(void)
+{
+	struct files_given none = {0};
+	struct job j = rig_job(), mine;
+
+	for (size_t i = 0; i < COUNT(successes); i++) {
+		rig_init(&r);
+		insert(&j);
+		rig_must(rig_claim(&r, "gpu", &mine));
+		rig_must(successes[i].sql == NULL ||
+			 rig_sql(&r, successes[i].sql));
+		ok((successes[i].noted
+			    ? rig_end(&r, &mine, PHASE_SUCCEEDED)
+			    : store_succeed(r.store, &mine, "{}", &none)) ==
+				   successes[i].ends &&
+			   (rig_phase(&r, j.id) == PHASE_SUCCEEDED) ==
+				   successes[i].ends,
+		   "a success: %s", successes[i].name);
+		rig_finish(&r);
+	}
+}
+
 static struct {
 	struct box box;
 	bool submitted;
@@ -523,6 +563,7 @@ int main(void)
 	claims_wake_by_themselves();
 	released();
 	notes();
+	success();
 	note_by_itself();
 	insistence();
 	orphans();

@@ -138,6 +138,12 @@ static void in_other_ways(void)
 	ok(told(j.id, PHASE_CANCELED), "canceled where it would return");
 	end();
 	begin();
+	claimed(&j, &mine);
+	rig_must(rig_cancel(&r, j.id, j.owner) == STORE_CANCELING);
+	ok(rig_end(&r, &mine, PHASE_SUCCEEDED) && told(j.id, PHASE_SUCCEEDED),
+	   "the cancel came too late");
+	end();
+	begin();
 	j = rig_job();
 	j.deadline_at = j.created_at + 1000;
 	rig_must(rig_insert(&r, &j) == STORE_DONE);
