@@ -74,8 +74,9 @@ void file_sink_abort(struct file_sink *s);
 #define FILES_ROWS_MAX	 8
 #define FILES_ROWS_BYTES ((size_t)32 * 1024) /* of one job; then: on disk */
 #define FILES_OPEN_MAX	 8
-#define FILES_OPEN_BYTES ((int64_t)1 << 20) /* of one; larger: synced at once  \
-					     */
+#define FILES_OPEN_BYTES                                                       \
+	((int64_t)1 << 20) /* of one; larger: synced at once                   \
+			    */
 struct files_given {
 	struct files_given *next; /* for files_sync() */
 	unsigned row_count;

@@ -146,63 +146,18 @@ bool outputs_read(const char *text, struct arena *a, struct output_value **out,
 	return good;
 }
 
-/* Each file, thumbnails too, while fn says so. */
-static void each_file(const char *text,
-		      bool (*fn)(void *ctx, const struct output_file *f),
-		      void *ctx)
-{
-	struct output_value *values;
-	struct arena a = {0};
-	size_t count = 0;
-	bool more = true;
-
-	if (!outputs_read(text, &a, &values, &count))
-		count = 0;
-	for (size_t v = 0; v < count; v++) {
-		for (size_t i = 0; more && i < values[v].file_count; i++) {
-			const struct output_file *f = &values[v].files[i];
-
-			more = fn(ctx, f) &&
-			       (f->thumbnail == NULL || fn(ctx, f->thumbnail));
-		}
-	}
-	arena_finish(&a);
-}
-
-static bool add_bytes(void *ctx, const struct output_file *f)
-{
-	int64_t *bytes = ctx;
-
-	*bytes += f->size_bytes;
-	return true;
-}
-
-int64_t outputs_bytes(const char *text)
+int64_t outputs_bytes(const struct output_value *v, size_t count)
 {
 	int64_t bytes = 0;
 
-	each_file(text, add_bytes, &bytes);
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = 0; k < v[i].file_count; k++) {
+			const struct output_file *f = &v[i].files[k];
+
+			bytes += f->size_bytes;
+			if (f->thumbnail != NULL)
+				bytes += f->thumbnail->size_bytes;
+		}
+	}
 	return bytes;
-}
-
-struct wanted {
-	const char *name, *sha256;
-	bool found;
-};
-
-static bool compare(void *ctx, const struct output_file *f)
-{
-	struct wanted *w = ctx;
-
-	w->found = strcmp(f->name, w->name) == 0 &&
-		   strcmp(f->sha256, w->sha256) == 0;
-	return !w->found;
-}
-
-bool outputs_names(const char *text, const char *name, const char *sha256)
-{
-	struct wanted w = {name, sha256, false};
-
-	each_file(text, compare, &w);
-	return w.found;
 }

@@ -45,9 +45,7 @@ struct output_value {
 void outputs_write(const struct output_value *v, size_t count, struct buf *to);
 MUST_USE bool outputs_read(const char *text, struct arena *a,
 			   struct output_value **out, size_t *count);
-/* Is there a file of that name with that SHA-256, thumbnails too? */
-bool outputs_names(const char *text, const char *name, const char *sha256);
-/* What all its files take, thumbnails too; 0 for NULL. */
-int64_t outputs_bytes(const char *text);
+/* What all their files take, thumbnails too. */
+int64_t outputs_bytes(const struct output_value *v, size_t count);
 
 #endif

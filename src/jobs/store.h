@@ -158,19 +158,19 @@ void store_note(struct store *s, const char *id, const char *prompt_id,
 MUST_USE bool store_release(struct store *s, const char *id,
 			    const char *prompt_id, int64_t not_before,
 			    bool counted);
-/* The end: phase SUCCEEDED with outputs, FAILED with problem, or CANCELED.
- * Exactly one caller ever gets true for a job. Waits while nothing can be
- * written. */
+/* The end: FAILED with problem, or CANCELED. Exactly one caller ever gets true
+ * for a job. Waits while nothing can be written. */
 MUST_USE bool store_end(struct store *s, const char *id, const char *prompt_id,
-			enum phase phase, const char *outputs,
-			const char *problem);
-/* SUCCEEDED, and its files are durable, too: small ones as rows of the same
- * commit, others by a sync before it, together with those of others. The job is
- * the one that store_claim() gave, so that it need not be read again. *files is
- * empty after that. False with files->failed: they could not be synced, and
- * nothing has changed. */
+			enum phase phase, const char *problem);
+/* The other end: SUCCEEDED with outputs, whose files take so many bytes, and
+ * these are durable, too: small ones as rows of the same commit, others by a
+ * sync before it, together with those of others. The job is the one that
+ * store_claim() gave, so that it need not be read again. *files is empty after
+ * that. False with files->failed: they could not be synced, and nothing has
+ * changed. */
 MUST_USE bool store_succeed(struct store *s, const struct job *job,
-			    const char *outputs, struct files_given *files);
+			    const char *outputs, int64_t bytes,
+			    struct files_given *files);
 /* All files of a job in PHASE_FETCHING are there: it is queued, with `files` in
  * place of those it had; the caller pins their blobs until this returns. False:
  * it was not fetching any more (canceled, overdue), or the store is left or

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/fiber.h"
 #include "base/log.h"
-#include "jobs/outputs.h"
 #include "jobs/store_private.h"
 
 #define RETRY_MS 250
@@ -188,20 +187,18 @@ bool store_release(struct store *s, const char *id, const char *prompt_id,
 }
 
 bool store_end(struct store *s, const char *id, const char *prompt_id,
-	       enum phase phase, const char *outputs, const char *problem)
+	       enum phase phase, const char *problem)
 {
 	struct work w = {.id = id,
 			 .prompt_id = prompt_id,
 			 .to = phase,
-			 .outputs = outputs,
-			 .bytes = outputs_bytes(outputs),
 			 .problem = problem};
 
 	return work_insist(s, &w, apply_move);
 }
 
 bool store_succeed(struct store *s, const struct job *job, const char *outputs,
-		   struct files_given *files)
+		   int64_t bytes, struct files_given *files)
 {
 	struct work w = {.op.files = files,
 			 .id = job->id,
@@ -209,7 +206,7 @@ bool store_succeed(struct store *s, const struct job *job, const char *outputs,
 			 .job = job,
 			 .to = PHASE_SUCCEEDED,
 			 .outputs = outputs,
-			 .bytes = outputs_bytes(outputs)};
+			 .bytes = bytes};
 
 	return work_insist(s, &w, apply_success);
 }

@@ -227,6 +227,7 @@ enum failure collect_outputs(struct slot *s)
 	over = buf_over(&b);
 	if (!over)
 		s->outputs = arena_strdup(&s->arena, buf_str(&b));
+	s->outputs_bytes = outputs_bytes(values, r->want_count);
 	buf_finish(&b);
 	return over ? FAILURE_TOO_LARGE : FAILURE_NONE;
 }

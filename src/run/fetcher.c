@@ -133,7 +133,7 @@ static void leave(struct fetcher *f, struct pickup *p)
 static void refuse(struct fetcher *f, const struct job *job,
 		   const struct problem *why)
 {
-	if (store_end(f->o.store, job->id, "", PHASE_FAILED, NULL,
+	if (store_end(f->o.store, job->id, "", PHASE_FAILED,
 		      "{\"code\":\"internal\",\"detail\":"
 		      "\"the job could not be read\"}"))
 		log_event(LOG_ERROR, "fetch.unreadable", "job", job->id, "why",

@@ -290,7 +290,7 @@ static void fail(struct pickup *p, struct store *store)
 			   "some inputs are not as the endpoint wants them");
 	put_errors(&w, p);
 	json_close(&w, '}');
-	if (store_end(store, p->id, "", PHASE_FAILED, NULL,
+	if (store_end(store, p->id, "", PHASE_FAILED,
 		      buf_over(&b) ? "{\"code\":\"invalid-input\"}"
 				   : buf_str(&b)))
 		log_event(LOG_INFO, "job.failed", "job", p->id, "why", "inputs",

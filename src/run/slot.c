@@ -85,7 +85,7 @@ static bool cancel_came_before(struct shared *sh, const char *job_id)
 	bool found = false;
 
 	box_lock(&sh->box);
-	for (size_t i = 0; i < COUNT(sh->cancels); i++)
+	for (size_t i = 0; i < COUNT(sh->cancels) && i < sh->cancel_at; i++)
 		found = found || strcmp(sh->cancels[i], job_id) == 0;
 	box_unlock(&sh->box);
 	return found;
@@ -100,6 +100,28 @@ static bool abandon_call(void *ctx)
 	return slot_leaving(s) || (s->breakable && slot_canceled(s));
 }
 
+static void forget_recipe(struct slot *s)
+{
+	arena_finish(&s->known.arena);
+	arena_init(&s->known.arena);
+	s->known.text = NULL;
+}
+
+static bool take_recipe(struct slot *s, struct problem *why)
+{
+	const char *text = s->job.recipe;
+
+	if (text == NULL || s->known.text == NULL ||
+	    strcmp(text, s->known.text) != 0) {
+		forget_recipe(s);
+		if (!recipe_read(text, &s->known.arena, &s->known.recipe, why))
+			return false;
+		s->known.text = arena_strdup(&s->known.arena, text);
+	}
+	s->recipe = s->known.recipe;
+	return true;
+}
+
 static void job_begin(struct slot *s)
 {
 	struct problem why = {0};
@@ -112,15 +134,14 @@ static void job_begin(struct slot *s)
 		  s->backend->name, "prompt", s->job.prompt_id, "attempt",
 		  log_num(s->job.attempts), "phase", phase_name(s->job.phase),
 		  NULL);
-	if (recipe_read(s->job.recipe, &s->arena, &s->recipe, &why) &&
-	    prepare_names(s))
+	if (take_recipe(s, &why) && prepare_names(s))
 		return;
 	log_event(LOG_ERROR, "job.unreadable", "job", s->job.id, "why",
 		  why.detail, NULL);
 	s->problem = submit_problem(s, PROBLEM_INTERNAL,
 				    "the job could not be read", NULL, 0);
 	if (store_end(s->shared->store, s->job.id, s->job.prompt_id,
-		      PHASE_FAILED, NULL, s->problem))
+		      PHASE_FAILED, s->problem))
 		s->job.phase = PHASE_FAILED;
 }
 
@@ -231,6 +252,7 @@ static void between_jobs(struct slot *s)
 	s->prompt = NULL;
 	s->given = (struct files_given){0};
 	s->outputs = s->problem = s->detail = s->text = NULL;
+	s->outputs_bytes = 0;
 	s->inputs = NULL;
 	s->input_count = 0;
 	s->has_files = false;
@@ -255,6 +277,7 @@ void slot_run(void *arg)
 			job_run(s);
 	}
 	between_jobs(s);
+	forget_recipe(s);
 	comfy_client_destroy(s->client);
 	if (s->scratch >= 0)
 		close(s->scratch);

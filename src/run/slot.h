@@ -83,6 +83,13 @@ struct slot {
 		struct job job;
 	} ahead;
 
+	/* What the last job was about: mostly the next one has the same. */
+	struct {
+		const char *text; /* NULL: there was none */
+		struct arena arena;
+		struct recipe recipe;
+	} known;
+
 	/* Of the job in work; all zero between jobs. */
 	struct arena arena;
 	struct job job;
@@ -96,13 +103,14 @@ struct slot {
 	struct files_given given; /* what it has given */
 	int scratch;	     /* a large file, to be cleaned; outlives the job */
 	const char *outputs; /* JSON text, for the end */
-	const char *problem; /* JSON text, for the end */
-	const char *detail;  /* better words than the failure's own */
-	bool breakable;	     /* a cancel ends the call under way */
-	bool resumed;	     /* the attempt began before this process did */
-	bool posted;	     /* by this process */
-	bool freed;	     /* it was posted again after freeing memory */
-	bool put_again;	     /* … after its files were uploaded again */
+	int64_t outputs_bytes; /* what their files take */
+	const char *problem;   /* JSON text, for the end */
+	const char *detail;    /* better words than the failure's own */
+	bool breakable;	       /* a cancel ends the call under way */
+	bool resumed;	       /* the attempt began before this process did */
+	bool posted;	       /* by this process */
+	bool freed;	       /* it was posted again after freeing memory */
+	bool put_again;	       /* … after its files were uploaded again */
 	bool prompt_tried;
 	bool have_history;
 	bool has_files; /* there may be some of this job on disk */

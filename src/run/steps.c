@@ -149,10 +149,11 @@ static bool move(struct slot *s, enum phase to)
 				     backend_is_up(s->backend) ? later : 0,
 				     s->counted);
 	else if (to == PHASE_SUCCEEDED)
-		ours = store_succeed(st, &s->job, s->outputs, &s->given);
+		ours = store_succeed(st, &s->job, s->outputs, s->outputs_bytes,
+				     &s->given);
 	else if (phase_final(to))
 		ours = store_end(st, s->job.id, s->job.prompt_id, to,
-				 s->outputs, s->problem);
+				 s->problem);
 	else
 		store_note(st, s->job.id, s->job.prompt_id, to);
 	if (ours)

@@ -90,6 +90,7 @@ static bool whole_job(struct round *r, struct wait *w)
 {
 	struct store_claim c = {.backend = "gpu-1", .pool = "default"};
 	struct job j = new_job(r), mine;
+	struct files_given none = {0};
 	struct arena a = {0};
 	bool good;
 
@@ -106,8 +107,7 @@ static bool whole_job(struct round *r, struct wait *w)
 	if (good) {
 		store_note(r->store, mine.id, mine.prompt_id, PHASE_SUBMITTED);
 		store_note(r->store, mine.id, mine.prompt_id, PHASE_RAN);
-		good = store_end(r->store, mine.id, mine.prompt_id,
-				 PHASE_SUCCEEDED, outputs, NULL);
+		good = store_succeed(r->store, &mine, outputs, 0, &none);
 	}
 	arena_finish(&a);
 	return good;

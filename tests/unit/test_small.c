@@ -78,7 +78,7 @@ static const char *outputs(int64_t bytes)
 
 static bool succeed(const struct job *j, struct files_given *given)
 {
-	return store_succeed(r.store, j, outputs(LEN), given);
+	return store_succeed(r.store, j, outputs(LEN), LEN, given);
 }
 
 /* With one small file. */

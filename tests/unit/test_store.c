@@ -277,8 +277,7 @@ static void limits_after_rollback(const char *how)
 	id_v7(j.id);
 	ok(rig_insert(&r, &j) == STORE_QUEUE_FULL,
 	   "RAISE(%s): the counts are exact", how);
-	ok(store_end(r.store, mine.id, mine.prompt_id, PHASE_SUCCEEDED, "{}",
-		     NULL),
+	ok(rig_succeed(&r, &mine, "{}", 0),
 	   "RAISE(%s): a note of another job is not lost", how);
 	ok(rig_insert(&r, &j) == STORE_QUEUE_FULL,
 	   "RAISE(%s): an end frees its own place only", how);
@@ -363,8 +362,7 @@ static void run_one(struct job *mine)
 	rig_file(&r, mine->id, "image.png");
 	store_note(r.store, mine->id, mine->prompt_id, PHASE_SUBMITTED);
 	store_note(r.store, mine->id, mine->prompt_id, PHASE_RAN);
-	rig_must(store_end(r.store, mine->id, mine->prompt_id, PHASE_SUCCEEDED,
-			   image, NULL));
+	rig_must(rig_succeed(&r, mine, image, 5));
 }
 
 static void reuse(void)

@@ -136,7 +136,7 @@ static void work_on(const struct job *j)
 	}
 	store_note(r.store, j->id, j->prompt_id, PHASE_SUBMITTED);
 	store_note(r.store, j->id, j->prompt_id, PHASE_RAN);
-	if (!store_end(r.store, j->id, j->prompt_id, to, "{}", NULL))
+	if (!rig_end(&r, j, to))
 		_exit(7);
 	say(SAID_END, n, to);
 }

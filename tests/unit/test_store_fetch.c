@@ -209,22 +209,21 @@ static void other_ends(void)
 	ok(rig_phase(&r, j.id) == PHASE_FETCHING, "changes nothing");
 	ok(rig_delete(&r, j.id, "me") == STORE_RUNNING,
 	   "it cannot be forgotten before its end");
-	ok(store_end(r.store, j.id, "", PHASE_FAILED, NULL, bad) &&
+	ok(store_end(r.store, j.id, "", PHASE_FAILED, bad) &&
 		   rig_read(&r, j.id, &got) && got.phase == PHASE_FAILED &&
 		   same(got.problem, bad) && got.attempts == 0,
 	   "a file that cannot be had ends it");
-	ok(!store_end(r.store, j.id, "", PHASE_FAILED, NULL, bad) &&
+	ok(!store_end(r.store, j.id, "", PHASE_FAILED, bad) &&
 		   !store_fetched(r.store, j.id, "[]"),
 	   "once");
 	j = fetching();
 	rig_must(rig_insert(&r, &j) == STORE_DONE);
-	ok(!store_end(r.store, j.id, "", PHASE_SUCCEEDED, "{}", NULL),
-	   "it cannot succeed");
+	ok(!rig_succeed(&r, &j, "{}", 0), "it cannot succeed");
 	ok(rig_cancel(&r, j.id, "me") == STORE_DONE &&
 		   rig_phase(&r, j.id) == PHASE_CANCELED,
 	   "canceled at once");
 	ok(!store_fetched(r.store, j.id, "[]") &&
-		   !store_end(r.store, j.id, "", PHASE_FAILED, NULL, bad),
+		   !store_end(r.store, j.id, "", PHASE_FAILED, bad),
 	   "and then it is over");
 	j = fetching();
 	rig_must(rig_insert(&r, &j) == STORE_DONE);

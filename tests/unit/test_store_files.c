@@ -150,7 +150,7 @@ static void tiny_ones_with_their_end(void)
 	ok(give(mine.id, "a.bin", 0, &given) &&
 		   give(mine.id, "b.bin", TINY, &given),
 	   "two tiny files");
-	ok(store_succeed(r.store, &mine, "{}", &given) &&
+	ok(store_succeed(r.store, &mine, "{}", 0, &given) &&
 		   rig_phase(&r, mine.id) == PHASE_SUCCEEDED,
 	   "the job ends");
 	ok(synced(folder_of(mine.id)) == SYNCS_MAX && synced(wal) < SYNCS_MAX &&
@@ -172,7 +172,7 @@ static void files_before_their_end(void)
 	a = inode_of(mine.id, "a.bin");
 	b = inode_of(mine.id, "b.bin");
 	ok(synced(a) == SYNCS_MAX && given.open_count == 2, "not synced yet");
-	ok(store_succeed(r.store, &mine, "{}", &given) &&
+	ok(store_succeed(r.store, &mine, "{}", 0, &given) &&
 		   rig_phase(&r, mine.id) == PHASE_SUCCEEDED,
 	   "the job ends");
 	ok(synced(a) < synced(folder) && synced(b) < synced(folder),
@@ -249,19 +249,19 @@ static void a_sync_that_fails(void)
 
 	rig_must(give(mine.id, "a.bin", SMALL, &given));
 	broken = inode_of(mine.id, "a.bin");
-	ok(!store_succeed(r.store, &mine, "{}", &given) && given.failed &&
+	ok(!store_succeed(r.store, &mine, "{}", 0, &given) && given.failed &&
 		   given.open_count == 0,
 	   "a file that cannot be synced: no end");
 	ok(rig_phase(&r, mine.id) != PHASE_SUCCEEDED, "nor in the database");
 	broken = folder_of(mine.id);
 	given.failed = false;
 	rig_must(give(mine.id, "b.bin", SMALL, &given));
-	ok(!store_succeed(r.store, &mine, "{}", &given) && given.failed,
+	ok(!store_succeed(r.store, &mine, "{}", 0, &given) && given.failed,
 	   "nor where the folder cannot");
 	broken = 0;
 	other = rig_running(&r);
 	rig_must(give(other.id, "a.bin", 1, &fine));
-	ok(store_succeed(r.store, &other, "{}", &fine), "another job ends");
+	ok(store_succeed(r.store, &other, "{}", 0, &fine), "another job ends");
 	ok(rig_end(&r, &mine, PHASE_FAILED), "and this one as failed");
 }
 

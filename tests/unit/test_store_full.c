@@ -55,7 +55,7 @@ static void *end_it(void *arg)
 
 	store_note(r.store, e->job.id, e->job.prompt_id, PHASE_SUBMITTED);
 	store_note(r.store, e->job.id, e->job.prompt_id, PHASE_RAN);
-	e->got = store_succeed(r.store, &e->job, e->outputs, &e->files);
+	e->got = store_succeed(r.store, &e->job, e->outputs, 5, &e->files);
 	atomic_store(&e->over, true);
 	return NULL;
 }

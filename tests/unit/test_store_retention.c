@@ -1,3 +1,4 @@
+#include "jobs/outputs.h"
 #include "store_rig.h"
 
 /* How long output files live: by age and by what all take together. */
@@ -21,7 +22,9 @@ static void end(void)
  * they are small: nobody looks there. */
 static void ended(struct job *j, int bytes)
 {
+	struct output_value *v;
 	char outputs[512];
+	size_t n;
 
 	id_v7(j->id);
 	rig_must(rig_insert(&r, j) == STORE_DONE && rig_claim(&r, "a", j));
@@ -37,8 +40,8 @@ static void ended(struct job *j, int bytes)
 		 bytes);
 	store_note(r.store, j->id, j->prompt_id, PHASE_SUBMITTED);
 	store_note(r.store, j->id, j->prompt_id, PHASE_RAN);
-	rig_must(store_end(r.store, j->id, j->prompt_id, PHASE_SUCCEEDED,
-			   outputs, NULL));
+	rig_must(outputs_read(outputs, &r.arena, &v, &n));
+	rig_must(rig_succeed(&r, j, outputs, outputs_bytes(v, n)));
 }
 
 static bool has_files(const struct job *j)

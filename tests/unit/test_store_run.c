@@ -228,8 +228,7 @@ static void notes(void)
 	rig_init(&r);
 	insert(&j);
 	rig_must(rig_claim(&r, "gpu", &mine));
-	ok(!store_end(r.store, mine.id, mine.prompt_id, PHASE_SUCCEEDED, "{}",
-		      NULL) &&
+	ok(!rig_succeed(&r, &mine, "{}", 0) &&
 		   rig_phase(&r, j.id) == PHASE_CLAIMED,
 	   "no success of what was not run");
 	store_note(r.store, mine.id, mine.prompt_id, PHASE_SUBMITTED);
@@ -250,9 +249,7 @@ static void notes(void)
 	   "a note of an old attempt is ignored");
 	rig_must(rig_claim(&r, "gpu", &again));
 	store_note(r.store, mine.id, mine.prompt_id, PHASE_RAN);
-	ok(!store_end(r.store, again.id, again.prompt_id, PHASE_SUCCEEDED, "{}",
-		      NULL),
-	   "and lends its phase to nobody");
+	ok(!rig_succeed(&r, &again, "{}", 0), "and lends its phase to nobody");
 	ok(rig_end(&r, &again, PHASE_SUCCEEDED) &&
 		   rig_phase(&r, j.id) == PHASE_SUCCEEDED,
 	   "notes and the end at once");
@@ -300,7 +297,6 @@ static const struct {
 
 static void success(void)
 {
-	struct files_given none = {0};
 	struct job j = rig_job(), mine;
 
 	for (size_t i = 0; i < COUNT(successes); i++) {
@@ -309,9 +305,8 @@ static void success(void)
 		rig_must(rig_claim(&r, "gpu", &mine));
 		rig_must(successes[i].sql == NULL ||
 			 rig_sql(&r, successes[i].sql));
-		ok((successes[i].noted
-			    ? rig_end(&r, &mine, PHASE_SUCCEEDED)
-			    : store_succeed(r.store, &mine, "{}", &none)) ==
+		ok((successes[i].noted ? rig_end(&r, &mine, PHASE_SUCCEEDED)
+				       : rig_succeed(&r, &mine, "{}", 0)) ==
 				   successes[i].ends &&
 			   (rig_phase(&r, j.id) == PHASE_SUCCEEDED) ==
 				   successes[i].ends,
