@@ -165,9 +165,9 @@ MUST_USE bool store_end(struct store *s, const char *id, const char *prompt_id,
 /* The other end: SUCCEEDED with outputs, whose files take so many bytes, and
  * these are durable, too: small ones as rows of the same commit, others by a
  * sync before it, together with those of others. The job is the one that
- * store_claim() gave, so that it need not be read again. *files is empty after
- * that. False with files->failed: they could not be synced, and nothing has
- * changed. */
+ * store_claim() gave, its arena still there, so that it need not be read again.
+ * *files is empty after that. False with files->failed: they could not be
+ * synced, and nothing has changed. */
 MUST_USE bool store_succeed(struct store *s, const struct job *job,
 			    const char *outputs, int64_t bytes,
 			    struct files_given *files);

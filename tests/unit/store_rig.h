@@ -287,10 +287,14 @@ static inline bool rig_is_over(struct rig_asking *k)
 	return atomic_load(&k->over);
 }
 
-/* Whether it got one; the job's texts are gone, its ids stay. */
+/* Whether it got one. */
 static inline bool rig_asked(struct rig_asking *k)
 {
+	struct job theirs;
+
 	pthread_join(k->thread, NULL);
+	theirs = k->job;
+	job_copy(&k->r->arena, &theirs, &k->job);
 	arena_finish(&k->arena);
 	return k->got;
 }
@@ -303,6 +307,55 @@ static inline void rig_batch(struct rig *r)
 	id_v7(id);
 	rig_must(rig_cancel(r, id, "nobody") == STORE_UNKNOWN);
 }
+
+/* ---- a batch of our making: the store thread is held while we queue ---- */
+
+struct rig_gate {
+	struct box box;
+	bool in, open;
+};
+
+static inline void rig_hold(void *ctx, enum store_outcome outcome,
+			    const char *id)
+{
+	struct rig_gate *g = ctx;
+
+	(void)outcome;
+	(void)id;
+	box_lock(&g->box);
+	g->in = true;
+	box_wake(&g->box);
+	while (!g->open)
+		(void)box_wait(&g->box, clock_monotonic_ms() + RIG_MS);
+	box_unlock(&g->box);
+}
+
+static inline void rig_gate_close(struct rig *r, struct rig_gate *g)
+{
+	char id[ID_SIZE];
+
+	id_v7(id);
+	*g = (struct rig_gate){0};
+	box_init(&g->box);
+	store_cancel(r->store, id, "nobody", rig_hold, g);
+	box_lock(&g->box);
+	while (!g->in)
+		(void)box_wait(&g->box, clock_monotonic_ms() + RIG_MS);
+	box_unlock(&g->box);
+}
+
+static inline void rig_gate_open(struct rig *r, struct rig_gate *g)
+{
+	box_lock(&g->box);
+	g->open = true;
+	box_wake(&g->box);
+	box_unlock(&g->box);
+	rig_batch(r); /* it has left rig_hold() */
+	rig_batch(r);
+	box_finish(&g->box);
+}
+
+/* ---- looking ---- */
 
 static inline bool rig_read(struct rig *r, const char *id, struct job *out)
 {

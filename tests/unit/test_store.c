@@ -61,52 +61,6 @@ static void end(void)
 	box_finish(&heard.box);
 }
 
-/* ---- a batch of our making: the store thread is held while we queue ---- */
-
-struct gate {
-	struct box box;
-	bool in, open;
-};
-
-static void hold(void *ctx, enum store_outcome outcome, const char *id)
-{
-	struct gate *g = ctx;
-
-	(void)outcome;
-	(void)id;
-	box_lock(&g->box);
-	g->in = true;
-	box_wake(&g->box);
-	while (!g->open)
-		(void)box_wait(&g->box, clock_monotonic_ms() + RIG_MS);
-	box_unlock(&g->box);
-}
-
-static void gate_close(struct gate *g)
-{
-	char id[ID_SIZE];
-
-	id_v7(id);
-	*g = (struct gate){0};
-	box_init(&g->box);
-	store_cancel(r.store, id, "nobody", hold, g);
-	box_lock(&g->box);
-	while (!g->in)
-		(void)box_wait(&g->box, clock_monotonic_ms() + RIG_MS);
-	box_unlock(&g->box);
-}
-
-static void gate_open(struct gate *g)
-{
-	box_lock(&g->box);
-	g->open = true;
-	box_wake(&g->box);
-	box_unlock(&g->box);
-	rig_batch(&r); /* it has left hold() */
-	rig_batch(&r);
-	box_finish(&g->box);
-}
-
 /* ---- insert ---- */
 
 static bool same(const char *a, const char *b)
@@ -236,7 +190,7 @@ static void limits_after_rollback(const char *how)
 	struct rig_answer bad, good, last;
 	struct job j = rig_job(), mine, two;
 	char trigger[256];
-	struct gate g;
+	struct rig_gate g;
 
 	begin();
 	snprintf(trigger, sizeof(trigger),
@@ -254,7 +208,7 @@ static void limits_after_rollback(const char *how)
 	box_init(&last.box);
 	store_note(r.store, mine.id, mine.prompt_id, PHASE_SUBMITTED);
 	store_note(r.store, mine.id, mine.prompt_id, PHASE_RAN);
-	gate_close(&g);
+	rig_gate_close(&r, &g);
 	id_v7(j.id);
 	store_insert(r.store, &j, rig_answered, &good);
 	two = j;
@@ -263,7 +217,7 @@ static void limits_after_rollback(const char *how)
 	store_insert(r.store, &two, rig_answered, &bad);
 	id_v7(j.id);
 	store_insert(r.store, &j, rig_answered, &last);
-	gate_open(&g);
+	rig_gate_open(&r, &g);
 	ok(rig_await(&bad) == STORE_FAILED, "RAISE(%s): one fails", how);
 	ok(rig_await(&good) == STORE_DONE && rig_await(&last) == STORE_DONE,
 	   "RAISE(%s): those before and after it do not", how);
@@ -294,7 +248,7 @@ static void keys(void)
 	struct rig_answer a[3] = {0};
 	struct job j = rig_job(), again, other;
 	char id[ID_SIZE];
-	struct gate g;
+	struct rig_gate g;
 
 	begin();
 	j.idempotency_key = "k1";
@@ -335,14 +289,14 @@ static void keys(void)
 	j = rig_job();
 	j.idempotency_key = "twin";
 	j.request_hash = "h";
-	gate_close(&g);
+	rig_gate_close(&r, &g);
 	for (int i = 0; i < 3; i++) {
 		box_init(&a[i].box);
 		id_v7(j.id);
 		j.request_hash = i < 2 ? "h" : "x";
 		store_insert(r.store, &j, rig_answered, &a[i]);
 	}
-	gate_open(&g);
+	rig_gate_open(&r, &g);
 	ok(rig_await(&a[0]) == STORE_DONE &&
 		   rig_await(&a[1]) == STORE_REPLAYED &&
 		   same(a[0].id, a[1].id) && rig_await(&a[2]) == STORE_MISMATCH,
