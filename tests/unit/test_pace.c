@@ -44,7 +44,7 @@ int main(void)
 {
 	for (size_t i = 0; i < COUNT(cases); i++)
 		ok(pace_next(cases[i].begun, cases[i].ops) == cases[i].want,
-		   cases[i].name);
+		   "%s", cases[i].name);
 	in_the_store();
 	return tap_done();
 }
