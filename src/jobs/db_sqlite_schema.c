@@ -131,18 +131,15 @@ static const char *const steps[] = {
 	" name TEXT NOT NULL,"
 	" bytes BLOB NOT NULL"
 	") STRICT;",
-	/* 6: small output files, which are there alone. Of what a version
-	 * before left the disk may have lost some. */
+	/* 6: small output files, which are there alone. The copies go: the
+	 * files themselves are on disk, and where a job was deleted, the next
+	 * one may have got its number, and with it copies that are not its. */
+	"DROP TABLE copies;"
 	"CREATE TABLE small_files ("
 	" n INTEGER PRIMARY KEY," /* see db_sqlite_small.h */
 	" name TEXT NOT NULL,"
 	" bytes BLOB NOT NULL"
-	") STRICT;"
-	"INSERT INTO small_files (n, name, bytes) SELECT seq * 8 - 1"
-	" + row_number() OVER (PARTITION BY seq ORDER BY copies.n),"
-	" name, bytes FROM copies JOIN jobs USING (seq)"
-	" WHERE phase = 4 AND files_gone = 0;"
-	"DROP TABLE copies;",
+	") STRICT;",
 };
 
 static int version_of(sqlite3 *db)

@@ -50,8 +50,7 @@ struct store_options {
 
 /* Opens or creates the database (mode 0600, WAL, synchronous=FULL), brings an
  * older schema up, refuses a newer one; takes a lock so that a second daemon
- * on the same file is refused. Mends the files (jobs/recover.h). Starts the
- * store thread. */
+ * on the same file is refused. Starts the store thread. */
 MUST_USE struct store *store_open(const struct store_options *o,
 				  struct problem *why);
 /* An end or a release that cannot be written now is given up, not insisted

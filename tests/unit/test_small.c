@@ -277,33 +277,28 @@ static void not_shared(void)
 
 /* ---- from before ---- */
 
-/* Schema 5 had them on disk, and for a while in the database. */
+/* Schema 5 had all files on disk, and copies of the last ones, which stayed
+ * when their job was deleted and the next one got its number. */
 static void from_before(void)
 {
-	struct job kept_one = ended(NULL), gone = ended(NULL),
-		   two = ended(NULL);
-	struct job deleted_one = ended(NULL);
+	struct job mine = ended(NULL), next = ended(NULL);
 
-	rig_must(rig_delete(&r, deleted_one.id, "me") == STORE_ENDED);
 	rig_close(&r);
 	rig_must(rig_sql(
 		&r,
 		"CREATE TABLE copies (n INTEGER PRIMARY KEY, seq INTEGER"
 		" NOT NULL, name TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;"
-		"INSERT INTO copies (seq, name, bytes)"
-		" SELECT n / 8, name, bytes FROM small_files ORDER BY n;"
-		"INSERT INTO copies (seq, name, bytes)"
-		" SELECT max(seq), 'b.bin', x'00' FROM copies;"
-		"INSERT INTO copies (seq, name, bytes) VALUES (9999, 'a', x'')"
-		";DROP TABLE small_files; PRAGMA user_version = 5"));
-	rig_must(rig_sql(&r, arena_printf(&r.arena,
-					  "UPDATE jobs SET files_gone = 1"
-					  " WHERE id = '%s'",
-					  gone.id)));
+		"INSERT INTO copies (seq, name, bytes) WITH RECURSIVE c (i) AS"
+		" (SELECT 0 UNION ALL SELECT i + 1 FROM c WHERE i < 7)"
+		" SELECT seq, 'deleted-' || i || '.bin', x'00' FROM c, jobs"
+		" UNION ALL SELECT seq, 'image.png', x'00' FROM jobs;"
+		"DROP TABLE small_files; PRAGMA user_version = 5"));
+	give_bytes(mine.id, "image.png", content, LEN, NULL);
 	rig_open(&r);
-	ok(there(kept_one.id) && there(two.id) && reads(two.id, "b.bin", "", 1),
-	   "what a version before has left in the database is there");
-	ok(none(gone.id, "image.png") && rows() == 3, "and nothing else");
+	ok(rows() == 0 && none(mine.id, "deleted-0.bin") &&
+		   none(next.id, "deleted-7.bin"),
+	   "of copies that a version before has left none is given");
+	ok(on_disk(mine.id, "image.png"), "as its files are there");
 }
 
 int main(void)
