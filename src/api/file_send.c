@@ -57,27 +57,27 @@ bool file_send(struct exchange *x, struct api *a, struct reply *r,
 	const char *dot = strrchr(name, '.');
 	const struct media_type *type =
 		media_type_of_extension(dot != NULL ? dot + 1 : "");
-	bool shown = type->inline_safe && !download, on_disk;
+	bool shown = type->inline_safe && !download, small;
 	char path[FILES_PATH_MAX];
 	const char *bytes = NULL;
 	size_t size = 0;
 
 	if (!files_path(job, name, path))
 		return false;
-	on_disk = files_exists(a->o.files, job, name);
-	if (!on_disk &&
-	    !store_read_small(a->reader, job, name, arena, &bytes, &size))
+	/* What lies beside a row on disk came of another attempt. */
+	small = store_read_small(a->reader, job, name, arena, &bytes, &size);
+	if (!small && !files_exists(a->o.files, job, name))
 		return false;
 	r->status = 200;
 	r->content_type = type->mime;
 	reply_header(r, "Content-Disposition",
 		     arena_printf(arena, "%s; filename=\"%s\"",
 				  shown ? "inline" : "attachment", name));
-	if (on_disk)
-		send_from_disk(x, r, path, arena);
-	else
+	if (small)
 		send_bytes(x, r,
 			   arena_join(arena, "\"", job, "-", name, "\"", NULL),
 			   bytes, size);
+	else
+		send_from_disk(x, r, path, arena);
 	return true;
 }

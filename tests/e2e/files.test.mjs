@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
-	mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync,
+	existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync,
 } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -264,6 +264,25 @@ test('a shared result is there until its last job is deleted', async (t) => {
 	assert.deepEqual([await open(a), await open(b)], [410, 200]);
 	await gate.call(b.urls.self, { method: 'DELETE' });
 	assert.deepEqual([await open(a), await open(b)], [410, 410]);
+});
+
+// Of another attempt: of its name, and larger, so that it went to disk.
+test('what an earlier attempt left on disk is not given', async (t) => {
+	const { gate, run } = await house(t);
+	const first = (await run('twins')).json;
+	const left = join(gate.files, first.id.slice(6, 8),
+		`${first.id}-image.png`);
+	assert.ok(!existsSync(left));
+	writeFileSync(left, large, { mode: 0o640 });
+	const second = (await run('twins')).json;
+	assert.equal(second.reused, true);
+	for (const { outputs: { image }, urls } of [first, second]) {
+		const got = await gate.call(image.url, { token: false });
+		assert.equal(sha256(got.bytes), image.sha256);
+		await gate.call(urls.self, { method: 'DELETE' });
+		refused(await gate.call(image.url, { token: false }), 410, 'gone');
+	}
+	assert.ok(!existsSync(left));
 });
 
 test('min_free_bytes: no new job, and what is there stays whole', async (t) => {
