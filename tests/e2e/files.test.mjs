@@ -49,6 +49,8 @@ const endpoints = endpointsFolder({
 			{ out: { type } })])),
 	large: giving('large', { files: [file('large.bin', { bytes: large })] },
 		{ out: any }),
+	little: giving('little', { files: [file('little.bin',
+		{ bytes: large.subarray(0, 1000) })] }, { out: any }),
 	card: endpointLike('color-card', 'card'),
 	twins: giving('twins', { images: [file('picture.png')] }, { image },
 		{ reuse: '1h' }),
@@ -171,6 +173,47 @@ test('a download that broke off goes on where it was', async (t) => {
 	writeFileSync(join(dir, 'out'), large.subarray(0, 12345));
 	execFileSync('curl', ['-sSf', '-C', '-', '-o', join(dir, 'out'), url]);
 	assert.equal(sha256(readFileSync(join(dir, 'out'))), hash);
+});
+
+// What is told, each header as often as it came, but for what differs between
+// any two files.
+async function told(url, o) {
+	const r = httpRequest(url, { agent: false, ...o });
+	r.end();
+	const [res] = await once(r, 'response');
+	res.resume();
+	await once(res, 'end');
+	const own = /^(date|etag|last-modified|x-request-id|content-length)$/;
+	return [res.statusCode, ...res.rawHeaders.reduce((all, name, i, raw) =>
+		i % 2 || own.test(name.toLowerCase()) ? all :
+			[...all, `${name}: ${raw[i + 1]}`.toLowerCase()
+				.replace(/\/1000(000)?$/, '/all')], []).sort()];
+}
+
+// One comes from the disk by nginx, the other from the database.
+test('a large and a small file are told of alike', async (t) => {
+	const { run } = await house(t);
+	const urls = [];
+	for (const name of ['large', 'little'])
+		urls.push((await run(name)).json.outputs.out.url);
+	const asked = [{}, { Range: 'bytes=1-3' }, { Range: 'bytes=0-0' },
+		{ Range: 'bytes=1-3', 'If-Range': '"another"' },
+		{ 'If-None-Match': '*' }, { 'If-None-Match': '"another"' },
+		{ 'If-None-Match': '*', Range: 'bytes=1-3' },
+		{ Origin: 'https://elsewhere.example' }];
+	for (const method of ['GET', 'HEAD'])
+		for (const headers of asked) {
+			const [one, other] = await Promise.all(urls.map((url) =>
+				told(url, { method, headers })));
+			const what = `${method} ${JSON.stringify(headers)}`;
+			assert.deepEqual(other, one, what);
+			assert.equal(one.filter((h) =>
+				/^x-content-type-options: nosniff$/.test(h)).length, 1,
+			what);
+		}
+	const past = await told(urls[1], { headers: { Range: 'bytes=1000-' } });
+	assert.equal(past[0], 416);
+	assert.ok(past.includes('content-range: bytes */all'), past.join());
 });
 
 test('a job is deleted while a file of it is on its way', async (t) => {
