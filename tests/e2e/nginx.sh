@@ -197,6 +197,8 @@ test_passed() {
 	ok 'HEAD' status 200
 	get /v1
 	ok 'no redirect of /v1' grep -qx 'path=/v1' "$dir/answer"
+	get /v1/files
+	ok 'nor of /v1/files' grep -qx 'path=/v1/files' "$dir/answer"
 }
 
 # RFC 9457: a type has one title, whoever answers.
@@ -318,6 +320,11 @@ test_files() {
 	get '/v1/file?job/0' -H 'Range: bytes=1-3'
 	ok 'a range' status 206
 	ok 'of it' test "$(body)" = svg
+	get /v1/files/job/1 -H 'Range: bytes=0-5'
+	ok 'a range of what the daemon sends itself' status 206
+	ok 'of that' test "$(body)" = method
+	get /v1/describe -H 'Range: bytes=0-5'
+	ok 'but of files alone' status 200
 	get '/v1/file?job/link'
 	ok 'a symbolic link is not followed' problem 403 forbidden
 	get '/v1/file?up/outside'
