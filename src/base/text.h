@@ -17,7 +17,7 @@ bool text_starts(const char *s, const char *prefix);
 bool text_ends(const char *s, const char *suffix);
 /* ASCII, case ignored. */
 bool text_same_nocase(const char *a, const char *b);
-/* As much of it as to[0..size) holds, with a NUL behind. */
+/* As much of it as to[0..size) holds with a NUL behind; size: 1 at least. */
 void text_copy(char *to, size_t size, const char *from);
 
 /* The name nearest to `word` among names[0..count), or NULL where none is near

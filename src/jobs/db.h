@@ -149,7 +149,7 @@ MUST_USE bool db_read_upload(struct db_reader *r, const char *id,
 			     struct upload *out);
 size_t db_fetching(struct db_reader *r, const char *after, struct arena *a,
 		   struct job *jobs, size_t max);
-/* What the output files of all jobs take on disk; -1: failed. */
+/* What the output files of all jobs take, small ones too; -1: failed. */
 int64_t db_kept_bytes(struct db_reader *r);
 struct db_kept {
 	char id[ID_SIZE];

@@ -47,9 +47,8 @@ static const char *const texts[] = {
 		 " ORDER BY id DESC LIMIT 1), 0)) AND"
 		 " (?3 = 0 OR (?3 >> phase) & 1) AND"
 		 " (?4 IS NULL OR endpoint = ?4) ORDER BY seq DESC LIMIT ?5",
-	[SMALL] = "SELECT bytes FROM jobs CROSS JOIN small_files ON"
-		  " " SMALL_OF("seq") " WHERE id = ? AND phase = 4"
-				      " AND files_gone = 0 AND name = ?",
+	[SMALL] = "SELECT bytes FROM " JOB_AND_SMALL
+		  " WHERE id = ? AND phase = 4 AND files_gone = 0 AND name = ?",
 	[UPLOAD] = "SELECT " UPLOAD_COLUMNS " FROM uploads WHERE id = ? AND"
 		   " owner = ? AND expires_at > ?",
 	/* By seq, not by id: they are inserted in that order, so that none

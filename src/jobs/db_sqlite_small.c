@@ -7,19 +7,16 @@ enum statement { ADD, HAS, SHARE, COUNT_BYTES, DROP, STATEMENTS };
 static const char *const texts[] = {
 	[ADD] = "INSERT INTO small_files (n, name, bytes)"
 		" VALUES (?1 * 8 + ?2, ?3, ?4)",
-	[HAS] = "SELECT 1 FROM jobs CROSS JOIN small_files ON"
-		" " SMALL_OF("seq") " WHERE id = ? AND name = ?",
+	[HAS] = "SELECT 1 FROM " JOB_AND_SMALL " WHERE id = ? AND name = ?",
 	[SHARE] = "INSERT INTO small_files (n, name, bytes)"
 		  " SELECT n + (?2 - seq) * 8, name, bytes"
-		  " FROM jobs CROSS JOIN small_files ON " SMALL_OF(
-			  "seq") " WHERE id = ?1",
-	[COUNT_BYTES] =
-		"UPDATE jobs SET files_bytes ="
-		" (SELECT coalesce(sum(length(bytes)), 0)"
-		" FROM small_files WHERE " SMALL_OF("?1") ")"
-							  " WHERE seq = ?1",
-	[DROP] = "DELETE FROM small_files WHERE n IN (SELECT n FROM jobs"
-		 " CROSS JOIN small_files ON " SMALL_OF("seq") " WHERE id = ?)",
+		  " FROM " JOB_AND_SMALL " WHERE id = ?1",
+	[COUNT_BYTES] = "UPDATE jobs SET files_bytes ="
+			" (SELECT coalesce(sum(length(bytes)), 0)"
+			" FROM small_files WHERE " SMALL_OF_JOB ")"
+			" WHERE seq = ?",
+	[DROP] = "DELETE FROM small_files WHERE n IN"
+		 " (SELECT n FROM " JOB_AND_SMALL " WHERE id = ?)",
 };
 _Static_assert(COUNT(texts) == STATEMENTS, "a statement lacks its text");
 _Static_assert((int)STATEMENTS == (int)DB_SMALL_STATEMENTS,

@@ -12,7 +12,9 @@
  * files it is: those of a job stand side by side. */
 enum { DB_SMALL_STATEMENTS = 5 };
 
-#define SMALL_OF(seq) "n BETWEEN " seq " * 8 AND " seq " * 8 + 7"
+#define SMALL_OF_JOB "n BETWEEN seq * 8 AND seq * 8 + 7"
+/* CROSS: by the job, never through all small files. */
+#define JOB_AND_SMALL "jobs CROSS JOIN small_files ON " SMALL_OF_JOB
 
 struct db_small {
 	sqlite3_stmt *s[DB_SMALL_STATEMENTS];

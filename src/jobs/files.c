@@ -157,7 +157,7 @@ struct file_sink *files_begin(struct files *f, const char *job,
 	memcpy(s->folder, job + BUCKET_AT, BUCKET_LEN);
 	s->max = max_bytes;
 	s->fd = -1;
-	buf_init(&s->memory, FILES_SMALL);
+	buf_init(&s->memory, FILES_MEMORY_MAX);
 	memcpy(s->job, job, sizeof(s->job));
 	return s;
 }
@@ -196,7 +196,7 @@ bool file_sink_write(void *sink, const void *bytes, size_t n)
 
 	if (s->error == 0 && (int64_t)n > s->max - s->size)
 		s->error = EFBIG;
-	if (s->error == 0 && s->fd < 0 && n > FILES_SMALL - s->memory.len)
+	if (s->error == 0 && s->fd < 0 && n > FILES_MEMORY_MAX - s->memory.len)
 		make_file(s);
 	if (s->error != 0)
 		return false;
@@ -280,7 +280,7 @@ void file_sink_abort(struct file_sink *s)
  * of an earlier attempt: it goes first, as whoever may have it open or linked
  * must not find other bytes in it.
  */
-static bool write_small(struct file_sink *s, const char *to)
+static bool write_memory(struct file_sink *s, const char *to)
 {
 	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
 	int root = s->files->root_fd;
@@ -294,7 +294,7 @@ static bool write_small(struct file_sink *s, const char *to)
 	return file_write_all(s->fd, s->memory.at, s->memory.len);
 }
 
-static bool rename_large(struct file_sink *s, const char *to)
+static bool rename_written(struct file_sink *s, const char *to)
 {
 	int root = s->files->root_fd;
 
@@ -306,7 +306,7 @@ static bool rename_large(struct file_sink *s, const char *to)
 
 static bool give_name(struct file_sink *s, const char *to, struct problem *why)
 {
-	if (s->fd < 0 ? write_small(s, to) : rename_large(s, to))
+	if (s->fd < 0 ? write_memory(s, to) : rename_written(s, to))
 		return true;
 	return problem_set(why, PROBLEM_INTERNAL, to, "%s", strerror(errno));
 }

@@ -18,8 +18,9 @@
  * next attempt, or goes with the job. A job has no folder of its own: making
  * one would cost more than its file. Any thread; each file has one writer.
  *
- * What is small is no file at all: it is kept in the database with its job
- * (struct files_given, db.h).
+ * What is small is no file on disk at all: it is a row of the database, stored
+ * with its job's end (struct files_given; store_read_small(),
+ * db_sqlite_small.h).
  *
  * The folder is named by the time in the job's id (bits 16 to 23 of its
  * milliseconds): jobs of the same minute share one, so that one sync serves
@@ -34,12 +35,13 @@ void files_close(struct files *f);
 #define FILES_NAME_MAX 96
 
 /*
- * A file on its way in. What is small stays in memory until it has its name,
- * and is written in one go; a larger one, and one whose descriptor was asked
- * for, is written under a temporary name and renamed. The bound is where that
- * saves nothing any more: larger buffers come fresh from the kernel each time.
+ * A file on its way in. Up to so many bytes it stays in memory until it has its
+ * name, and is kept as a row or written in one go; a larger one, and one whose
+ * descriptor was asked for, is written under a temporary name and renamed. The
+ * bound is where that saves nothing any more: larger buffers come fresh from
+ * the kernel each time.
  */
-#define FILES_SMALL ((size_t)64 * 1024 - 1) /* a buffer of 64 KiB */
+#define FILES_MEMORY_MAX ((size_t)64 * 1024 - 1) /* a buffer of 64 KiB */
 struct file_sink;
 
 /* PROBLEM_INTERNAL and a detail when the disk is full or below min_free. */
@@ -74,9 +76,7 @@ void file_sink_abort(struct file_sink *s);
 #define FILES_ROWS_MAX	 8
 #define FILES_ROWS_BYTES ((size_t)32 * 1024) /* of one job; then: on disk */
 #define FILES_OPEN_MAX	 8
-#define FILES_OPEN_BYTES                                                       \
-	((int64_t)1 << 20) /* of one; larger: synced at once                   \
-			    */
+#define FILES_OPEN_BYTES ((int64_t)1 << 20) /* of one; then: synced at once */
 struct files_given {
 	struct files_given *next; /* for files_sync() */
 	unsigned row_count;

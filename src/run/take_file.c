@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "media/serve.h"
@@ -49,7 +48,7 @@ static bool move_on(struct incoming *f)
 
 static bool gather(struct incoming *f, const void *bytes, size_t n)
 {
-	if (f->scratch < 0 && n <= FILES_SMALL - f->memory.len) {
+	if (f->scratch < 0 && n <= FILES_MEMORY_MAX - f->memory.len) {
 		buf_add(&f->memory, bytes, n);
 		return true;
 	}
@@ -334,7 +333,7 @@ static enum failure fetch_once(struct slot *s, const struct want *w,
 		.slot = s, .scratch = -1, .max = s->shared->max_output_bytes};
 	enum failure failed;
 
-	buf_init(&f.memory, FILES_SMALL);
+	buf_init(&f.memory, FILES_MEMORY_MAX);
 	failed = fetch_into(&f, w, from, index, out, again);
 	buf_finish(&f.memory);
 	return failed;

@@ -202,7 +202,8 @@ static void put(struct file_sink *s, enum way way, const unsigned char *bytes,
 
 static void one_way(enum way way, size_t n, const unsigned char *bytes)
 {
-	bool small = n <= FILES_SMALL && (way == IN_PIECES || way == AT_ONCE);
+	bool small =
+		n <= FILES_MEMORY_MAX && (way == IN_PIECES || way == AT_ONCE);
 	char id[ID_SIZE], sha[DIGEST_HEX_SIZE], want[DIGEST_HEX_SIZE];
 	unsigned char digest[DIGEST_SIZE];
 	struct problem why = {0};
@@ -237,11 +238,12 @@ static void one_way(enum way way, size_t n, const unsigned char *bytes)
 
 static void small_and_large(void)
 {
-	static const size_t sizes[] = {1, FILES_SMALL - 1, FILES_SMALL,
-				       FILES_SMALL + 1, 3 * FILES_SMALL};
-	unsigned char *bytes = mem_alloc(3 * FILES_SMALL);
+	static const size_t sizes[] = {1, FILES_MEMORY_MAX - 1,
+				       FILES_MEMORY_MAX, FILES_MEMORY_MAX + 1,
+				       3 * FILES_MEMORY_MAX};
+	unsigned char *bytes = mem_alloc(3 * FILES_MEMORY_MAX);
 
-	for (size_t i = 0; i < 3 * FILES_SMALL; i++)
+	for (size_t i = 0; i < 3 * FILES_MEMORY_MAX; i++)
 		bytes[i] = (unsigned char)(i * 31 >> 3);
 	for (size_t i = 0; i < COUNT(sizes); i++)
 		for (int way = 0; way < WAY__COUNT; way++)

@@ -1,5 +1,3 @@
-#include <stdlib.h>
-
 #include "base/text.h"
 #include "tap.h"
 
