@@ -110,6 +110,58 @@ test('of each kind: type, size, hash, measures', async (t) => {
 	}
 });
 
+// What is small is sent by the daemon, all else by nginx from disk: callers
+// see no difference.
+for (const [name, key] of [['card', 'image'], ['large', 'out']]) {
+	test(`${name}: headers, conditions, ranges`, async (t) => {
+		const { gate, run } = await house(t);
+		const { id, outputs } = (await run(name)).json;
+		const { url, size_bytes } = outputs[key];
+		const get = (headers = {}, o = {}) =>
+			gate.call(url, { token: false, headers, ...o });
+		assert.equal(readdirSync(gate.files, { recursive: true })
+			.some((path) => path.includes(id)), name === 'large');
+		const whole = await get();
+		assert.equal(whole.bytes.length, size_bytes);
+		const is = (r, wanted) => Object.entries(wanted).forEach(
+			([header, value]) =>
+				assert.equal(r.headers.get(header), value, header));
+		const always = { 'x-content-type-options': 'nosniff',
+			'cache-control': 'private, max-age=3600, immutable',
+			'content-security-policy': "sandbox; default-src 'none'",
+			'cross-origin-resource-policy': 'cross-origin' };
+		is(whole, { ...always, 'accept-ranges': 'bytes' });
+		const etag = whole.headers.get('etag');
+		assert.match(etag, /^"[^"]+"$/);
+
+		const same = await get({ 'If-None-Match': `"x", W/${etag}` });
+		assert.equal(same.status, 304);
+		assert.equal(same.bytes.length, 0);
+		is(same, { ...always, etag });
+		assert.equal((await get({ 'If-None-Match': '"x"' })).status, 200);
+		const head = await get({}, { method: 'HEAD' });
+		is(head, { ...always, etag, 'content-length': String(size_bytes) });
+
+		const part = await get({ Range: 'bytes=10-' });
+		assert.equal(part.status, 206);
+		is(part, { ...always, etag,
+			'content-range': `bytes 10-${size_bytes - 1}/${size_bytes}` });
+		assert.deepEqual(part.bytes, whole.bytes.subarray(10));
+		const end = await get({ Range: 'bytes=-5', 'If-Range': etag });
+		assert.deepEqual(end.bytes, whole.bytes.subarray(-5));
+		const other = await get({ Range: 'bytes=-5', 'If-Range': '"x"' });
+		assert.equal(other.status, 200);
+		assert.deepEqual(other.bytes, whole.bytes);
+		const past = await get({ Range: `bytes=${size_bytes}-` });
+		assert.equal(past.status, 416);
+		is(past, { 'content-range': `bytes */${size_bytes}` });
+
+		const saved = await gate.call(`${url}&download=1`, { token: false });
+		assert.match(saved.headers.get('content-disposition'),
+			/^attachment; /);
+	});
+}
+
 test('a video for a picture is told', async (t) => {
 	const { run } = await house(t);
 	const r = await run('wrong');
