@@ -467,7 +467,7 @@ bool files_share_job(struct files *f, const char *from, const char *to,
 {
 	char source[FILES_DIR_MAX], target[FILES_DIR_MAX];
 	struct dirent *entry;
-	bool done = true;
+	bool done = true, any = false;
 	DIR *dir;
 	int fd;
 
@@ -483,13 +483,15 @@ bool files_share_job(struct files *f, const char *from, const char *to,
 	done = fd >= 0 || problem_set(why, PROBLEM_INTERNAL, target, "%s",
 				      strerror(errno));
 	while (done && (entry = readdir(dir)) != NULL)
-		if (belongs(entry->d_name, from))
+		if (belongs(entry->d_name, from)) {
+			any = true;
 			done = share_one(dirfd(dir), fd, entry->d_name, to,
 					 why);
+		}
 	closedir(dir);
 	if (fd >= 0)
 		close(fd);
-	return done && file_sync_dir(target, why);
+	return done && (!any || file_sync_dir(target, why));
 }
 
 static void each_below(const char *path, void (*fn)(void *ctx, const char *job),
