@@ -338,21 +338,14 @@ bool file_sink_syncs(const struct file_sink *s, const struct files_given *given)
 		given->open_count == FILES_OPEN_MAX);
 }
 
-/* Where an earlier attempt gave a larger file of that name, it goes. */
-static bool keep_as_row(const struct file_sink *s, const char *name,
-			const char *path, struct files_given *given,
-			struct problem *why)
+static void keep_as_row(const struct file_sink *s, const char *name,
+			struct files_given *given)
 {
-	if (given->again && unlinkat(s->files->root_fd, path, 0) != 0 &&
-	    errno != ENOENT)
-		return problem_set(why, PROBLEM_INTERNAL, path, "%s",
-				   strerror(errno));
 	if (given->row_count == 0)
 		buf_init(&given->bytes, FILES_ROWS_BYTES);
 	buf_add(&given->bytes, s->memory.at, s->memory.len);
 	given->rows[given->row_count].size = s->memory.len;
 	memcpy(given->rows[given->row_count++].name, name, strlen(name) + 1);
-	return true;
 }
 
 /* Gives the descriptor away, or syncs it now. */
@@ -386,8 +379,10 @@ static bool settle(struct file_sink *s, const char *name,
 	else
 		digest_end(s->digest, s->sha256);
 	s->digest = NULL;
-	if (fits_row(s, given))
-		return keep_as_row(s, name, to, given, why);
+	if (fits_row(s, given)) {
+		keep_as_row(s, name, given);
+		return true;
+	}
 	return give_name(s, to, why) && make_durable(s, given, why);
 }
 

@@ -88,7 +88,6 @@ struct files_given {
 	char folder[3];	  /* of what is open */
 	unsigned open_count;
 	int open[FILES_OPEN_MAX];
-	bool again;  /* an earlier attempt may have left files of these names */
 	bool failed; /* a sync did: the files must not be relied on */
 };
 

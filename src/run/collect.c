@@ -213,7 +213,6 @@ enum failure collect_outputs(struct slot *s)
 	s->detail = NULL;
 	/* It may have been tried before, and given other files. */
 	files_given_drop(&s->given);
-	s->given.again = s->has_files;
 	for (size_t i = 0; i < r->want_count; i++) {
 		enum failure f = take(s, &r->wants[i], &values[i], &budget);
 
