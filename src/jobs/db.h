@@ -134,7 +134,7 @@ struct db_reader;
 MUST_USE struct db_reader *db_reader_open(const char *path,
 					  struct problem *why);
 void db_reader_close(struct db_reader *r);
-MUST_USE bool db_read(struct db_reader *r, const char *id, const char *owner,
+enum db_found db_read(struct db_reader *r, const char *id, const char *owner,
 		      struct arena *a, struct job *out);
 unsigned db_position(struct db_reader *r, const struct job *job);
 size_t db_list(struct db_reader *r, const struct store_query *q,

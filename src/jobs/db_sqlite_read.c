@@ -105,18 +105,18 @@ void db_reader_close(struct db_reader *r)
 	free(r);
 }
 
-bool db_read(struct db_reader *r, const char *id, const char *owner,
-	     struct arena *a, struct job *out)
+enum db_found db_read(struct db_reader *r, const char *id, const char *owner,
+		      struct arena *a, struct job *out)
 {
 	sqlite3_stmt *s = r->s[READ];
-	bool there;
+	int rc;
 
 	db_bind(s, "ss", id, owner);
-	there = db_step(s) > 0;
-	if (there)
+	rc = db_step(s);
+	if (rc > 0)
 		db_row_job(s, a, out);
 	sqlite3_reset(s);
-	return there;
+	return db_found_of(rc);
 }
 
 unsigned db_position(struct db_reader *r, const struct job *job)

@@ -425,7 +425,28 @@ void store_reader_close(struct store_reader *r)
 bool store_read(struct store_reader *r, const char *id, const char *owner,
 		struct arena *a, struct job *out)
 {
-	return db_read((struct db_reader *)r, id, owner, a, out);
+	return db_read((struct db_reader *)r, id, owner, a, out) == DB_FOUND;
+}
+
+bool store_has_strays(struct store_reader *r, const char *job)
+{
+	struct arena a = {0};
+	struct job j;
+	bool strays = false;
+
+	switch (db_read((struct db_reader *)r, job, NULL, &a, &j)) {
+	case DB_ERROR:
+		break;
+	case DB_NONE:
+		strays = true;
+		break;
+	case DB_FOUND:
+		strays = j.files_gone ||
+			 (phase_final(j.phase) && j.phase != PHASE_SUCCEEDED);
+		break;
+	}
+	arena_finish(&a);
+	return strays;
 }
 
 bool store_read_small(struct store_reader *r, const char *job, const char *name,

@@ -213,6 +213,9 @@ void store_reader_close(struct store_reader *r);
 /* Everything but the prompt, the recipe and the files. owner NULL: whosever. */
 MUST_USE bool store_read(struct store_reader *r, const char *id,
 			 const char *owner, struct arena *a, struct job *out);
+/* Do files of that job's id belong to nobody? Only a job that succeeded, or has
+ * not ended, has some. False also where the database cannot be read. */
+MUST_USE bool store_has_strays(struct store_reader *r, const char *job);
 /* A small output file of a job that succeeded, while its files are there: its
  * bytes, in the arena. False: there is none; it may be a larger one, on disk
  * (files.h). */

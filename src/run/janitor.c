@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/arena.h"
 #include "base/box.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -46,24 +45,15 @@ static int64_t born(const char *id)
 	return ms;
 }
 
-/* Only a job that succeeded, or has not ended, has files. A young one is left
- * alone: shared results are linked before their job is stored. */
+/* A young one is left alone: shared results are linked before their job is
+ * stored. */
 static void look_at_file(void *ctx, const char *job)
 {
 	struct strays *s = ctx;
-	struct job j = {0};
-	struct arena a;
-	bool keep;
 
-	if (s->count == STRAYS_MAX || !id_valid(job) ||
-	    born(job) > clock_wall_ms() - STRAY_AGE_MS)
-		return;
-	arena_init(&a);
-	keep = store_read(s->reader, job, NULL, &a, &j) &&
-	       (!phase_final(j.phase) || j.phase == PHASE_SUCCEEDED) &&
-	       !j.files_gone;
-	arena_finish(&a);
-	if (!keep)
+	if (s->count < STRAYS_MAX && id_valid(job) &&
+	    born(job) <= clock_wall_ms() - STRAY_AGE_MS &&
+	    store_has_strays(s->reader, job))
 		(void)snprintf(s->ids[s->count++], ID_SIZE, "%s", job);
 }
 

@@ -264,6 +264,33 @@ static void not_written(void)
 	end();
 }
 
+static void strays(void)
+{
+	static const char nobody[] = "0193a1f2-0000-7000-8000-000000000001";
+	struct job good = rig_job(), failed = rig_job(), waits = rig_job();
+
+	begin("strays");
+	ended(&good, 90);
+	rig_must(rig_insert(&r, &failed) == STORE_DONE &&
+		 rig_claim(&r, "a", &failed) &&
+		 rig_end(&r, &failed, PHASE_FAILED));
+	rig_must(rig_insert(&r, &waits) == STORE_DONE);
+	ok(store_has_strays(r.reader, nobody) &&
+		   store_has_strays(r.reader, failed.id),
+	   "files of no job, or of one that failed");
+	ok(!store_has_strays(r.reader, good.id) &&
+		   !store_has_strays(r.reader, waits.id),
+	   "not of one that has some, or may get some");
+	rig_must(rig_sql(&r, "ALTER TABLE jobs RENAME TO lost"));
+	ok(!store_has_strays(r.reader, good.id) &&
+		   !store_has_strays(r.reader, nobody),
+	   "nor where the database cannot be read");
+	rig_must(rig_sql(&r, "ALTER TABLE lost RENAME TO jobs"));
+	cap(2 * MINUTE, 0);
+	ok(store_has_strays(r.reader, good.id), "but once its time is over");
+	end();
+}
+
 int main(void)
 {
 	by_size();
@@ -273,5 +300,6 @@ int main(void)
 	by_age();
 	from_before();
 	not_written();
+	strays();
 	return tap_done();
 }
