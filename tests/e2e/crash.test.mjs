@@ -119,6 +119,7 @@ test('killed while one runs and the next is pending there', async (t) => {
 	const h = await house(t);
 	await h.standin.fault({ kind: 'hang', times: 1 });
 	const ids = await accept(h.gate, 3);
+	await h.standin.await('running');
 	await h.standin.await('pending:1');
 	await h.gate.kill();
 	await h.gate.startDaemon();
@@ -132,6 +133,7 @@ test('killed while jobs run, which end while nobody is there', async (t) => {
 	const h = await house(t);
 	await h.standin.fault({ kind: 'hang', times: 1 });
 	const ids = await accept(h.gate, 2);
+	await h.standin.await('running');
 	await h.standin.await('pending:1');
 	await h.gate.kill();
 	await h.standin.release();
